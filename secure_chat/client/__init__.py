@@ -1,0 +1,1 @@
+"""Link, vault, profiles and screens of the person's program."""

@@ -1,0 +1,1 @@
+"""The server's database: what is true, decided and written in one place."""
