@@ -102,3 +102,191 @@ class LinkInvalid(ChatError):
 
     code = "link.invalid"
     hint = "paste the whole line that begins with secure-chat://"
+
+
+# --- the wire ------------------------------------------------------------------------------------
+
+
+class FrameTooLarge(ChatError):
+    """A frame is larger than the limit."""
+
+    code = "frame.too_large"
+
+
+class FrameInvalid(ChatError):
+    """A frame that is none."""
+
+    code = "frame.invalid"
+
+
+class CommandInvalid(ChatError):
+    """A request that is not of this protocol."""
+
+    code = "command.invalid"
+
+
+class NotNow(ChatError):
+    """This request is not possible now."""
+
+    code = "command.not_now"
+
+
+class PermissionDenied(ChatError):
+    """This is not allowed."""
+
+    code = "permission.denied"
+
+
+class RateLimited(ChatError):
+    """Slow down."""
+
+    code = "rate.limited"
+
+
+class Busy(ChatError):
+    """The server has more to do than it can; try again."""
+
+    code = "busy"
+
+
+class TlsAbuse(ChatError):
+    """TLS records without end and without content."""
+
+    code = "tls.abuse"
+
+
+class SlowReader(ChatError):
+    """Nothing was read from this connection for too long."""
+
+    code = "slow.reader"
+
+
+class Deadline(ChatError):
+    """This took too long."""
+
+    code = "deadline.passed"
+
+
+# --- accounts and sessions -----------------------------------------------------------------------
+
+
+class AuthenticationFailed(ChatError):
+    """User name or passphrase is wrong."""
+
+    code = "auth.failed"
+
+
+class DeviceSignatureInvalid(ChatError):
+    """The device's signature does not fit this connection."""
+
+    code = "auth.signature"
+
+
+class DeviceElsewhere(ChatError):
+    """This account's keys are on another device."""
+
+    code = "device.elsewhere"
+    hint = "recovery key: secure-chat login --recovery; without it an administrator can reset the account"
+
+
+class TokenUnknown(ChatError):
+    """This session has ended."""
+
+    code = "auth.token_unknown"
+    hint = "log in: secure-chat login"
+
+
+class TokenReused(ChatError):
+    """A resume token was used after its successor; all sessions of this device have ended."""
+
+    code = "auth.token_reused"
+    hint = "log in: secure-chat login; if this was not you, change your passphrase"
+
+
+class RegistrationClosed(ChatError):
+    """Registration is closed on this server."""
+
+    code = "registration.closed"
+    hint = "ask the administrator for an invite"
+
+
+class InviteUnknown(ChatError):
+    """The server does not know this invite."""
+
+    code = "invite.unknown"
+    hint = "ask for a new one"
+
+
+class InviteUsed(ChatError):
+    """This invite was used before."""
+
+    code = "invite.used"
+    hint = "if it was you, log in: secure-chat login; otherwise ask for a new one"
+
+
+class InviteExpired(ChatError):
+    """This invite has expired."""
+
+    code = "invite.expired"
+    hint = "ask for a new one"
+
+
+class InviteBound(ChatError):
+    """This invite is for another name."""
+
+    code = "invite.bound"
+
+
+class UserUnknown(ChatError):
+    """There is no such user."""
+
+    code = "user.unknown"
+
+
+# --- rooms ---------------------------------------------------------------------------------------
+
+
+class RoomUnknown(ChatError):
+    """There is no such room."""
+
+    code = "room.unknown"
+
+
+class RoomExists(ChatError):
+    """This room exists already."""
+
+    code = "room.exists"
+
+
+class NotMember(ChatError):
+    """Not a member of this room."""
+
+    code = "room.not_member"
+    hint = "join it first: /join ROOM"
+
+
+class RoomLimit(ChatError):
+    """More rooms than one account may have."""
+
+    code = "room.limit"
+
+
+class ClientIdReused(ChatError):
+    """The same client id came before with another content."""
+
+    code = "message.id_reused"
+
+
+# --- storage -------------------------------------------------------------------------------------
+
+
+class StorageFull(ChatError):
+    """The server's disk is full; nothing was stored."""
+
+    code = "storage.full"
+
+
+class StorageFailed(ChatError):
+    """The server's storage has failed; nothing was stored."""
+
+    code = "storage.failed"

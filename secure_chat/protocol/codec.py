@@ -1,0 +1,43 @@
+"""Between frame bodies and typed structs: MessagePack, strict towards requests, lenient towards later servers."""
+
+from typing import Final
+
+import msgspec
+
+from secure_chat.errors import CommandInvalid, FrameTooLarge
+from secure_chat.limits import MAX_SMALL_REQUEST_BYTES
+from secure_chat.protocol.commands import LARGE_COMMANDS, AnyCommand, Command
+from secure_chat.protocol.events import AnySaid, Said
+from secure_chat.protocol.frames import frame
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_commands: Final[msgspec.msgpack.Decoder[AnyCommand]] = msgspec.msgpack.Decoder(AnyCommand)
+_said: Final[msgspec.msgpack.Decoder[AnySaid]] = msgspec.msgpack.Decoder(AnySaid)
+
+
+def encode(value: Command | Said) -> bytes:
+    """One whole frame, length included. Raises `FrameTooLarge`."""
+    return frame(_encode(value))
+
+
+def decode_command(body: bytes) -> AnyCommand:
+    """The command in a frame's body. Raises `CommandInvalid`, or `FrameTooLarge` for a small request above its limit."""
+    try:
+        command = _commands.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise CommandInvalid(f"Not a command of this protocol: {_reason(error)}.") from None
+    if len(body) > MAX_SMALL_REQUEST_BYTES and type(command) not in LARGE_COMMANDS:
+        raise FrameTooLarge(f"A request of {len(body):,} bytes, the limit is {MAX_SMALL_REQUEST_BYTES:,} for this one.")
+    return command
+
+
+def decode_said(body: bytes) -> AnySaid:
+    """What a server said. Raises `CommandInvalid`; a type from a later version is one."""
+    try:
+        return _said.decode(body)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise CommandInvalid(f"Not a reply of this protocol: {_reason(error)}.") from None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -1,0 +1,239 @@
+"""What a client may ask: one typed struct for each command, its sizes checked while it is decoded."""
+
+from typing import Annotated, Final, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from secure_chat.limits import MAX_FRAME_BYTES, MAX_SMALL_REQUEST_BYTES
+
+RequestId: TypeAlias = Annotated[int, Meta(ge=1, le=2**32 - 1)]
+Bytes16: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Bytes32: TypeAlias = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Bytes64: TypeAlias = Annotated[bytes, Meta(min_length=64, max_length=64)]
+TokenOrNone: TypeAlias = Annotated[bytes, Meta(max_length=16)]  # 16 bytes, or empty
+ProofOrNone: TypeAlias = Annotated[bytes, Meta(max_length=32)]  # 32 bytes, or empty
+DeviceListBytes: TypeAlias = Annotated[bytes, Meta(max_length=1600)]  # signed list of eight devices and a long name
+SignedPrekeyBytes: TypeAlias = Annotated[bytes, Meta(min_length=1297, max_length=1297)]  # SPK 1233 and signature 64
+AnyName: TypeAlias = Annotated[
+    str, Meta(max_length=255)
+]  # longer than any valid name: the rules answer, not the decoder
+AnyText: TypeAlias = Annotated[str, Meta(max_length=MAX_SMALL_REQUEST_BYTES)]
+Number: TypeAlias = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+DeviceId: TypeAlias = Annotated[int, Meta(ge=1, le=2**32 - 1)]
+
+
+class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", gc=False):
+    """A request: `id` is chosen by the client, unique among its unanswered requests; the reply repeats it."""
+
+    id: RequestId
+
+
+# --- before login --------------------------------------------------------------------------------
+
+
+class NameQuery(Command, tag="name.query", frozen=True):
+    """Which row of the closed table of login derivations this name uses; the same answer for unknown names."""
+
+    name: AnyName
+
+
+class InviteQuery(Command, tag="invite.query", frozen=True):
+    """What an invite is for; asked with the hash so that the token itself travels only when it is redeemed."""
+
+    token_hash: Bytes32
+
+
+class DeviceProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """A device's word at login: its signature over this connection, and its counter against cloned stores."""
+
+    device_id: DeviceId
+    signature: Bytes64
+    counter: Number
+
+
+class Register(Command, tag="register", frozen=True):
+    """Make an account: token, name, login secret, device list version 1, signed prekey, the device's proof."""
+
+    name: AnyName
+    login_secret: Bytes32
+    device_list: DeviceListBytes
+    signed_prekey: SignedPrekeyBytes
+    device: DeviceProof
+    token: TokenOrNone = b""
+    proof: ProofOrNone = b""
+
+
+class Login(Command, tag="login", frozen=True):
+    """Log in by name and login secret; without a device's proof the connection may only recover."""
+
+    name: AnyName
+    login_secret: Bytes32
+    device: DeviceProof | None = None
+
+
+class Resume(Command, tag="resume", frozen=True):
+    """Log in by a resume token, always as the device the token belongs to."""
+
+    token: Bytes32
+    device: DeviceProof
+
+
+class Recover(Command, tag="recover", frozen=True):
+    """Put this device in place of all others: a new device list, its signed prekey, a new login secret.
+
+    With an administrator's token before login; without one after a login that had no device.
+    """
+
+    name: AnyName
+    login_secret: Bytes32
+    device_list: DeviceListBytes
+    signed_prekey: SignedPrekeyBytes
+    device: DeviceProof
+    token: TokenOrNone = b""
+
+
+# --- the session ---------------------------------------------------------------------------------
+
+
+class TokenConfirm(Command, tag="token.confirm", frozen=True):
+    """The pending resume token is safe on the client's disk: only now the one before it ends."""
+
+    token_hash: Bytes32
+
+
+class Logout(Command, tag="logout", frozen=True):
+    """End this session and its resume token; the server answers and closes."""
+
+
+class PassphraseChange(Command, tag="passphrase.change", frozen=True):
+    """Replace the login secret; all other resume tokens of the account end."""
+
+    old_secret: Bytes32
+    new_secret: Bytes32
+
+
+class Ping(Command, tag="ping", frozen=True):
+    """Ask for a sign of life."""
+
+
+class Pong(Command, tag="pong", frozen=True):
+    """Answer the server's ping; `id` repeats the ping's and there is no reply."""
+
+
+# --- rooms ---------------------------------------------------------------------------------------
+
+
+class RoomCreate(Command, tag="room.create", frozen=True):
+    """Make a room and join it."""
+
+    room: AnyName
+
+
+class RoomJoin(Command, tag="room.join", frozen=True):
+    """Become a member and receive the room from the own joining on; a repeat changes nothing."""
+
+    room: AnyName
+
+
+class RoomLeave(Command, tag="room.leave", frozen=True):
+    """End the membership; nothing numbered above the leaving is received."""
+
+    room: AnyName
+
+
+class RoomOpen(Command, tag="room.open", frozen=True):
+    """Receive the events of a room one is a member of, from `after` + 1 on; None: from now on."""
+
+    room: AnyName
+    after: Number | None = None
+
+
+class RoomPost(Command, tag="room.post", frozen=True):
+    """Say something in a room; `client_id` is 8 bytes of a random run id and 8 of a rising counter."""
+
+    room: AnyName
+    client_id: Bytes16
+    text: AnyText
+    action: bool = False
+
+
+class RoomTopic(Command, tag="room.topic", frozen=True):
+    """Set a room's topic; an empty text clears it."""
+
+    room: AnyName
+    client_id: Bytes16
+    text: AnyText
+
+
+class RoomKick(Command, tag="room.kick", frozen=True):
+    """End somebody's membership of a room (administrators)."""
+
+    room: AnyName
+    client_id: Bytes16
+    name: AnyName
+    reason: AnyText = ""
+
+
+class RoomList(Command, tag="room.list", frozen=True):
+    """Rooms in order of their names, after the name `after`, whose name holds `pattern`; a page."""
+
+    after: AnyName = ""
+    pattern: AnyName = ""
+
+
+class RoomMembers(Command, tag="room.members", frozen=True):
+    """Members of a room in order of their names, after the name `after`; a page."""
+
+    room: AnyName
+    after: AnyName = ""
+
+
+class RoomHistory(Command, tag="room.history", frozen=True):
+    """Stored events of a room, numbers `first` to `last`, both included, ascending; a page."""
+
+    room: AnyName
+    first: Number
+    last: Number
+
+
+class RoomSearch(Command, tag="room.search", frozen=True):
+    """Messages with all these words in the own rooms, newest first, a page; narrowed by what is not empty."""
+
+    words: AnyText
+    room: AnyName = ""
+    sender: AnyName = ""
+    since: Number = 0  # milliseconds since 1970 UTC
+    before: Number = 0  # the `next` of the page before; 0: the first page
+
+
+class UserList(Command, tag="user.list", frozen=True):
+    """Who is online, in order of names, after the name `after`; a page."""
+
+    after: AnyName = ""
+
+
+BEFORE_LOGIN: TypeAlias = NameQuery | InviteQuery | Register | Login | Resume | Recover
+AFTER_LOGIN: TypeAlias = (
+    TokenConfirm
+    | Logout
+    | PassphraseChange
+    | Ping
+    | Pong
+    | RoomCreate
+    | RoomJoin
+    | RoomLeave
+    | RoomOpen
+    | RoomPost
+    | RoomTopic
+    | RoomKick
+    | RoomList
+    | RoomMembers
+    | RoomHistory
+    | RoomSearch
+    | UserList
+)
+AnyCommand: TypeAlias = BEFORE_LOGIN | AFTER_LOGIN
+
+LARGE_COMMANDS: Final[frozenset[type[Command]]] = frozenset()
+"""Commands that may pass `MAX_SMALL_REQUEST_BYTES` (up to `MAX_FRAME_BYTES`): sends, prekey uploads, file chunks."""
