@@ -18,3 +18,46 @@ MAX_NAME_CHARACTERS: Final = 32  # fits a prompt and a column
 MAX_ROOM_NAME_CHARACTERS: Final = 32  # fits a prompt and a column
 MAX_COMBINING_MARKS: Final = 4  # marks on one base character; real orthographies need three
 MAX_DEVICES_PER_USER: Final = 8  # pairwise encryption to all of them fits one frame
+
+# --- certificates and links ----------------------------------------------------------------------
+AUTHORITY_DAYS: Final = 3650  # an authority is replaced by decision, not by surprise
+CERTIFICATE_DAYS: Final = 90  # a stolen server key is of use no longer than this
+MAX_CERTIFICATE_DAYS: Final = 825  # what common verifiers accept at most
+CERTIFICATE_BACKDATE_SECONDS: Final = 300  # a client whose clock is some minutes behind gets in
+MAX_CERTIFICATE_NAMES: Final = 64  # names in one certificate; the whole of it travels in every handshake
+MAX_CERTIFICATE_FILE_BYTES: Final = 64 * 1024  # a chain is 2 KB; what is longer is another file
+MAX_HOST_CHARACTERS: Final = 253  # RFC 1035, 2.3.4, as text
+MAX_LINK_CHARACTERS: Final = 512  # the longest host, every part and its separators make 443
+DEFAULT_PORT: Final = 7443  # of no service that IANA knows
+
+# --- journal and delivery ------------------------------------------------------------------------
+MAX_BATCH_ENTRIES: Final = 1024  # entries of one transaction: bounds the time until its first acknowledgement
+MAX_BATCH_BYTES: Final = 1024 * 1024  # the same in bytes
+MAX_BLOB_BYTES: Final = 16 * 1024  # frames stored and shared as one piece; a write joins several
+MAX_CONNECTION_CREDIT_ENTRIES: Final = 32  # of one connection in the journal; beyond it the connection is not read
+MAX_CONNECTION_CREDIT_BYTES: Final = 256 * 1024  # the same in bytes
+MAX_THREAD_CREDIT_ENTRIES: Final = 4096  # of one I/O thread in the journal, so that no inbox can fill
+MAX_THREAD_CREDIT_BYTES: Final = 16 * 1024 * 1024  # the same in bytes
+BUSY_AFTER_SECONDS: Final = 2.0  # what would wait longer is answered `busy` before it is queued
+MAX_RING_MESSAGES: Final = 1024  # of one room, kept in memory
+MAX_RING_BYTES: Final = 1024 * 1024  # of one room, kept in memory
+MAX_ALL_RINGS_BYTES: Final = 128 * 1024 * 1024  # of all rooms; the least used shrink first
+MAX_PENDING_CIPHERTEXT_BYTES: Final = 64 * 1024  # on one connection; no new write starts before it is gone
+MAX_JOINED_BYTES: Final = 64 * 1024  # of one cursor in one turn, in units of blobs
+SLOW_READER_SECONDS: Final = 30.0  # without a byte taken while data waits
+
+# --- rooms and pages -----------------------------------------------------------------------------
+MAX_HISTORY_ROWS: Final = 200  # of one page; a screen or four
+MAX_PAGE_ROWS: Final = 500  # of one page of rooms or people
+MAX_ROOMS_PER_ACCOUNT: Final = 200  # memberships; keeps the welcome below one reply
+IDEMPOTENCY_HOURS: Final = 48  # how long a repeat is known; a week-end's reconnect starts over
+
+# --- sessions ------------------------------------------------------------------------------------
+RESUME_TOKEN_BYTES: Final = 32
+RESUME_TOKEN_IDLE_DAYS: Final = 30  # a device not seen for longer logs in by passphrase
+RESUME_TOKEN_ROTATION_HOURS: Final = 24  # at most one rotation in this time
+RESUME_TOKEN_REUSE_GRACE_SECONDS: Final = 60  # after the successor's confirmation
+INVITE_TOKEN_BYTES: Final = 16
+INVITE_HOURS: Final = 72  # of an invite or a reset link, unless said otherwise
+BCRYPT_COST: Final = 12  # about 0.3 s of one core
+BCRYPT_COST_FLOOR: Final = 10  # below it no stored hash is accepted
