@@ -47,10 +47,40 @@ class DeviceListError(ChatError):
     code = "device_list.invalid"
 
 
+class DeviceListConflict(DeviceListError):
+    """Two different device lists bear the same version: the server or the account's owner is lying."""
+
+    code = "device_list.conflict"
+
+
+class DeviceListOutdated(DeviceListError):
+    """This device list is older than the one already accepted."""
+
+    code = "device_list.outdated"
+
+
+class DeviceListGap(DeviceListError):
+    """Versions of this device list are missing in between."""
+
+    code = "device_list.gap"
+
+
+class DeviceUnknown(ChatError):
+    """This device is not in the newest device list of its owner."""
+
+    code = "device.unknown"
+
+
 class PrekeyError(ChatError):
     """A prekey that breaks a rule of prekeys."""
 
     code = "prekey.invalid"
+
+
+class PrekeyTooOld(PrekeyError):
+    """This device has not been seen for 60 days."""
+
+    code = "prekey.too_old"
 
 
 # --- names and texts -----------------------------------------------------------------------------
@@ -97,11 +127,71 @@ class CertificateError(ChatError):
     code = "certificate.invalid"
 
 
+class CertificateMissing(CertificateError):
+    """A certificate or key is not where it should be."""
+
+    code = "certificate.not_found"
+    hint = "make the authority: secure-chat-certs init"
+
+
+class CertificateExists(CertificateError):
+    """A certificate or key is there already; nothing is overwritten."""
+
+    code = "certificate.exists"
+
+
+class CertificateExposed(CertificateError):
+    """A private key may be read by others, or does not belong to this user."""
+
+    code = "certificate.permission"
+
+
+class HostInvalid(ChatError):
+    """This is not a host name or an address."""
+
+    code = "host.invalid"
+    hint = "write it as team.example.org, 10.0.0.5 or 2001:db8::5"
+
+
 class LinkInvalid(ChatError):
     """This is not a link of secure_chat."""
 
     code = "link.invalid"
     hint = "paste the whole line that begins with secure-chat://"
+
+
+class LinkTooNew(ChatError):
+    """This link needs a newer version of secure_chat."""
+
+    code = "link.version"
+    hint = "install the newest secure-chat, or ask for a link of version 1"
+
+
+class TlsError(ChatError):
+    """A verified connection to the server could not be made. Nothing was sent."""
+
+    code = "tls.failed"
+
+
+class TlsPinError(TlsError):
+    """This is not the server of your invite: its certificate comes from another authority. Nothing was sent."""
+
+    code = "tls.pin"
+    hint = "ask your administrator by another way"
+
+
+class TlsNameError(TlsError):
+    """The server's certificate is not for the name you asked for. Nothing was sent."""
+
+    code = "tls.name"
+    hint = "use the name of the invite"
+
+
+class TlsTimeError(TlsError):
+    """The server's certificate has ended or has not begun by your clock. Nothing was sent."""
+
+    code = "tls.time"
+    hint = "is your clock right? Administrator: secure-chat-certs issue server"
 
 
 # --- the wire ------------------------------------------------------------------------------------
@@ -290,3 +380,125 @@ class StorageFailed(ChatError):
     """The server's storage has failed; nothing was stored."""
 
     code = "storage.failed"
+
+
+# --- a person's vault, keys and profiles ---------------------------------------------------------
+
+
+class VaultPermissions(ChatError):
+    """Others could read or change the vault's files."""
+
+    code = "vault.permissions"
+
+
+class VaultOwner(ChatError):
+    """The vault's files belong to another user of this machine."""
+
+    code = "vault.owner"
+
+
+class VaultSymlink(ChatError):
+    """A symbolic link or something else stands where one of the vault's files belongs."""
+
+    code = "vault.symlink"
+
+
+class VaultMissing(ChatError):
+    """There is no vault in this profile."""
+
+    code = "vault.missing"
+    hint = "secure-chat login --recovery LINK, with the recovery key"
+
+
+class VaultPassphrase(ChatError):
+    """This passphrase does not open the vault."""
+
+    code = "vault.passphrase"
+    hint = "type it again; nobody else can open the vault"
+
+
+class VaultDamaged(ChatError):
+    """The vault was damaged or altered."""
+
+    code = "vault.damaged"
+    hint = "secure-chat login --recovery LINK, with the recovery key"
+
+
+class VaultVersion(ChatError):
+    """The vault was written by a newer version."""
+
+    code = "vault.version"
+    hint = "install the newest secure-chat"
+
+
+class VaultFull(ChatError):
+    """The disk is full: nothing was saved."""
+
+    code = "vault.full"
+    hint = "make room on the disk and try again"
+
+
+class VaultFailed(ChatError):
+    """The vault cannot be written or read: what was last done may not be saved."""
+
+    code = "vault.failed"
+    hint = "check the disk and start again"
+
+
+class PassphraseChangePending(ChatError):
+    """A change of the passphrase was begun and neither finished nor given up."""
+
+    code = "vault.change_pending"
+    hint = "log in with the passphrase that the server knows: secure-chat login"
+
+
+class ProfileBusy(ChatError):
+    """This profile is open in another window."""
+
+    code = "profile.busy"
+    hint = "close it there first"
+
+
+class ProfileUnknown(ChatError):
+    """There is no such profile."""
+
+    code = "profile.unknown"
+
+
+class ProfileAmbiguous(ChatError):
+    """More than one profile fits."""
+
+    code = "profile.ambiguous"
+
+
+class ProfileExists(ChatError):
+    """There is a profile for this account on this machine."""
+
+    code = "profile.exists"
+    hint = "secure-chat login"
+
+
+class ProfileAltered(ChatError):
+    """The profile's label and its vault name different accounts."""
+
+    code = "profile.altered"
+
+
+class RecoveryKeyInvalid(ChatError):
+    """This is not a recovery key."""
+
+    code = "recovery.invalid"
+    hint = "56 letters and digits in groups of four; check each group"
+
+
+class PostQuantumMissing(ChatError):
+    """This installation cannot do ML-KEM-768, without which no keys are made and no message is encrypted."""
+
+    code = "keys.ml_kem_missing"
+    hint = "install cryptography 48 or newer"
+
+
+class LoginDerivationRefused(ChatError):
+    """The server asks for a weaker or unknown derivation of the login secret; nothing was sent."""
+
+    code = "login.derivation_refused"

@@ -15,6 +15,7 @@ MAX_TEXT_BYTES: Final = 8192  # UTF-8; longer texts are documents
 MAX_TOPIC_BYTES: Final = 512  # UTF-8; one line of a screen or two
 MIN_NAME_CHARACTERS: Final = 2  # a one-letter name is a slip of the finger
 MAX_NAME_CHARACTERS: Final = 32  # fits a prompt and a column
+MAX_NAME_BYTES: Final = 4 * MAX_NAME_CHARACTERS  # UTF-8 takes at most four bytes for a character
 MAX_ROOM_NAME_CHARACTERS: Final = 32  # fits a prompt and a column
 MAX_COMBINING_MARKS: Final = 4  # marks on one base character; real orthographies need three
 MAX_DEVICES_PER_USER: Final = 8  # pairwise encryption to all of them fits one frame
@@ -28,7 +29,7 @@ MAX_CERTIFICATE_NAMES: Final = 64  # names in one certificate; the whole of it t
 MAX_CERTIFICATE_FILE_BYTES: Final = 64 * 1024  # a chain is 2 KB; what is longer is another file
 MAX_HOST_CHARACTERS: Final = 253  # RFC 1035, 2.3.4, as text
 MAX_LINK_CHARACTERS: Final = 512  # the longest host, every part and its separators make 443
-DEFAULT_PORT: Final = 7443  # of no service that IANA knows
+DEFAULT_PORT: Final = 7443  # above 1023: a server needs no privilege to listen there
 
 # --- journal and delivery ------------------------------------------------------------------------
 MAX_BATCH_ENTRIES: Final = 1024  # entries of one transaction: bounds the time until its first acknowledgement
@@ -61,3 +62,21 @@ INVITE_TOKEN_BYTES: Final = 16
 INVITE_HOURS: Final = 72  # of an invite or a reset link, unless said otherwise
 BCRYPT_COST: Final = 12  # about 0.3 s of one core
 BCRYPT_COST_FLOOR: Final = 10  # below it no stored hash is accepted
+
+# --- prekeys (PROTOCOL.md, Prekeys) --------------------------------------------------------------
+DAY_MS: Final = 24 * 60 * 60 * 1000  # milliseconds
+MAX_PREKEY_AHEAD_MS: Final = 1 * DAY_MS  # how wrong two honest clocks may be
+MAX_PREKEY_AGE_MS: Final = 60 * DAY_MS  # rotated weekly; after this the device counts as not seen
+
+# --- a person's vault and profiles ---------------------------------------------------------------
+VAULT_ARGON2_OPS: Final = 3  # passes; with 256 MiB about 0.7 s here, once at the start
+VAULT_ARGON2_MEMORY_KIB: Final = 256 * 1024
+MIN_VAULT_ARGON2_OPS: Final = 2  # small boards; an altered file cannot make a cheaper guess possible
+MIN_VAULT_ARGON2_MEMORY_KIB: Final = 64 * 1024
+MAX_VAULT_ARGON2_OPS: Final = 8  # an altered file cannot keep the machine busy for minutes
+MAX_VAULT_ARGON2_MEMORY_KIB: Final = 1024 * 1024  # nor exhaust its memory
+MAX_VAULT_ROW_ID_CHARACTERS: Final = 200  # a room's name, an identifier in hexadecimal
+MAX_INPUT_HISTORY_LINES: Final = 1000  # kept for Ctrl-R; the oldest goes first
+MAX_INPUT_LINE_BYTES: Final = 64 * 1024  # of one line or draft kept: a text that is too long comes back to the prompt
+MAX_PROFILE_LABEL_BYTES: Final = 4 * 1024  # a host of 253 characters, a name, three keys
+MAX_PROFILES: Final = 200  # directories read for a list; more are not a person's
