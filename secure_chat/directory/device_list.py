@@ -1,0 +1,295 @@
+"""The signed list of a person's devices: its bytes, and what must be true of it before anybody uses it.
+
+PROTOCOL.md, "Device lists". A `SignedDeviceList` is what somebody claims; an `AcceptedDeviceList` has passed
+`check_registration`, `check_first_contact` or `check_successor` and is the only one to take keys from.
+"""
+
+import hashlib
+import hmac
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Self
+
+from secure_chat.directory.keys import (
+    KEY_BYTES,
+    SIGNATURE_BYTES,
+    USER_ID_BYTES,
+    DeviceDhKey,
+    DeviceId,
+    DeviceSigningKey,
+    IdentityPublicKey,
+    UserId,
+)
+from secure_chat.encoding import Reader, Writer, tag
+from secure_chat.errors import (
+    DeviceListConflict,
+    DeviceListError,
+    DeviceListGap,
+    DeviceListOutdated,
+    DeviceUnknown,
+    EncodingError,
+)
+from secure_chat.limits import MAX_DEVICES_PER_USER, MAX_NAME_BYTES
+
+DIGEST_BYTES: Final = 32  # SHA-256
+NO_PREVIOUS: Final = bytes(DIGEST_BYTES)  # prev_hash of version 1
+FIRST_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDevice:
+    """A device's number and keys and its owner's identity, which belong together for ever once they were seen."""
+
+    identity_key: IdentityPublicKey
+    device_id: DeviceId
+    signing_key: DeviceSigningKey
+    dh_key: DeviceDhKey
+
+    def overlaps(self, other: Self) -> bool:
+        """Whether the two share their number or one of their keys."""
+        return (
+            self.device_id == other.device_id
+            or self.signing_key == other.signing_key
+            or self.dh_key.is_same_key_as(other.dh_key)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEntry:
+    """One device in a list, 140 bytes: number, keys, time of adding, and its proof of possession."""
+
+    device_id: DeviceId
+    signing_key: DeviceSigningKey
+    dh_key: DeviceDhKey
+    added_at: int  # milliseconds since 1970 UTC
+    pop: bytes  # 64 bytes: the signing key over `proof_of_possession_payload`
+
+    def write(self, writer: Writer) -> None:
+        """Append the entry."""
+        writer.u32(_checked_device_id(self.device_id)).fixed(self.signing_key.raw, KEY_BYTES)
+        writer.fixed(self.dh_key.raw, KEY_BYTES).u64(self.added_at).fixed(self.pop, SIGNATURE_BYTES)
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Take one entry. Raises `EncodingError`."""
+        return cls(
+            device_id=_checked_device_id(reader.u32()),
+            signing_key=DeviceSigningKey(reader.fixed(KEY_BYTES)),
+            dh_key=DeviceDhKey(reader.fixed(KEY_BYTES)),
+            added_at=reader.u64(),
+            pop=reader.fixed(SIGNATURE_BYTES),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceList:
+    """DL: 97 bytes, the name, and 140 bytes for each device."""
+
+    user_id: UserId
+    name: str  # in its mapped form
+    identity_key: IdentityPublicKey
+    version: int  # from 1
+    prev_hash: bytes  # 32 bytes: `digest` of the version before; zeros at version 1
+    created: int  # milliseconds since 1970 UTC
+    devices: tuple[DeviceEntry, ...]  # 1 to 8, ascending by device_id
+
+    def encode(self) -> bytes:
+        """The bytes of the list. Raises `EncodingError` for a list that no reader would take."""
+        self._check_shape()
+        writer = Writer().identifier(self.user_id, USER_ID_BYTES).text(self.name)
+        writer.fixed(self.identity_key.raw, KEY_BYTES).u32(self.version).fixed(self.prev_hash, DIGEST_BYTES)
+        writer.u64(self.created).u8(len(self.devices))
+        for device in self.devices:
+            device.write(writer)
+        return writer.finish()
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Take one list, perhaps not the last thing in `reader`. Raises `EncodingError`."""
+        user_id = UserId(reader.identifier(USER_ID_BYTES))
+        name = reader.text(MAX_NAME_BYTES)
+        identity_key = IdentityPublicKey(reader.fixed(KEY_BYTES))
+        version = reader.u32()
+        prev_hash = reader.fixed(DIGEST_BYTES)
+        created = reader.u64()
+        devices = tuple(DeviceEntry.read(reader) for _ in range(_checked_count(reader.u8())))
+        device_list = cls(user_id, name, identity_key, version, prev_hash, created, devices)
+        device_list._check_shape()
+        return device_list
+
+    def seen_devices(self) -> tuple[SeenDevice, ...]:
+        """The parts of the entries that never change, in their order."""
+        return tuple(
+            SeenDevice(self.identity_key, device.device_id, device.signing_key, device.dh_key)
+            for device in self.devices
+        )
+
+    def signing_payload(self) -> bytes:
+        """What the identity key signs: T("devlist") || DL."""
+        return tag("devlist") + self.encode()
+
+    def _check_shape(self) -> None:
+        if not 1 <= len(self.name.encode("utf-8", "surrogatepass")) <= MAX_NAME_BYTES:
+            raise EncodingError("The name in a device list is empty or too long.")
+        if self.version < FIRST_VERSION:
+            raise EncodingError("The versions of a device list begin at 1.")
+        if (self.version == FIRST_VERSION) != (self.prev_hash == NO_PREVIOUS):
+            raise EncodingError("Version 1 of a device list, and no other, has a previous hash of zeros.")
+        _checked_count(len(self.devices))
+        numbers = [device.device_id for device in self.devices]
+        if any(first >= second for first, second in itertools.pairwise(numbers)):
+            raise EncodingError("The devices of a list are not strictly ascending.")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDeviceList:
+    """A list and a signature over it, which nobody has checked yet."""
+
+    device_list: DeviceList
+    signature: bytes  # 64 bytes: the identity key over `DeviceList.signing_payload`
+
+    def encode(self) -> bytes:
+        """DL || signature, as it travels and as it is stored."""
+        return Writer().rest(self.device_list.encode()).fixed(self.signature, SIGNATURE_BYTES).finish()
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read exactly one signed list; its signatures are not checked yet. Raises `EncodingError`."""
+        reader = Reader(data)
+        signed = cls(DeviceList.read(reader), reader.fixed(SIGNATURE_BYTES))
+        reader.end()
+        return signed
+
+    def digest(self) -> bytes:
+        """DLH, 32 bytes: SHA-256(T("dl") || DL || signature). What prev_hash, leaves and comparisons use."""
+        return hashlib.sha256(tag("dl") + self.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedDeviceList:
+    """A list whose signatures, proofs and name were checked. Only the checks of this module make one."""
+
+    signed: SignedDeviceList
+    digest: bytes  # DLH, 32 bytes
+
+    @property
+    def device_list(self) -> DeviceList:
+        """The list itself."""
+        return self.signed.device_list
+
+    def device(self, device_id: DeviceId) -> DeviceEntry:
+        """The device of that number. Raises `DeviceUnknown` for one that was removed or never there."""
+        for device in self.device_list.devices:
+            if device.device_id == device_id:
+                return device
+        raise DeviceUnknown(f"{self.device_list.name} has no such device, or has removed it.")
+
+    @classmethod
+    def from_own_store(cls, data: bytes) -> Self:
+        """A list that this program accepted and stored before: parsed, not checked again."""
+        signed = SignedDeviceList.parse(data)
+        return cls(signed, signed.digest())
+
+
+def proof_of_possession_payload(
+    user_id: UserId, identity_key: IdentityPublicKey, device_id: DeviceId, dh_key: DeviceDhKey
+) -> bytes:
+    """What a device's signing key signs, so that nobody lists another's device as his own.
+
+    T("device-pop") || user_id 16, UIK 32, device_id 4, DDH 32.
+    """
+    writer = Writer().rest(tag("device-pop")).identifier(user_id, USER_ID_BYTES).fixed(identity_key.raw, KEY_BYTES)
+    return writer.u32(_checked_device_id(device_id)).fixed(dh_key.raw, KEY_BYTES).finish()
+
+
+def check_registration(candidate: SignedDeviceList, name: str) -> AcceptedDeviceList:
+    """Check the list of a new account: version 1, and all that `check_first_contact` checks."""
+    if candidate.device_list.version != FIRST_VERSION:
+        raise DeviceListError("A new account begins with version 1 of its device list.")
+    return check_first_contact(candidate, name)
+
+
+def check_first_contact(candidate: SignedDeviceList, name: str) -> AcceptedDeviceList:
+    """Check a list of any version of which no earlier one is known here.
+
+    `name`: the mapped name that was asked for; the list must bear exactly it. Raises `DeviceListError` or
+    `SignatureError`.
+    """
+    if candidate.device_list.name != name:
+        raise DeviceListError("This device list belongs to another name than the one asked for.")
+    _check_no_key_twice(candidate.device_list)
+    _check_signatures(candidate)
+    return AcceptedDeviceList(candidate, candidate.digest())
+
+
+def check_successor(
+    previous: AcceptedDeviceList, candidate: SignedDeviceList, seen: Iterable[SeenDevice] = ()
+) -> AcceptedDeviceList:
+    """Check that `candidate` is the next version after `previous`.
+
+    `seen`: every device of any version of this user's lists; those of `previous` need not be among them. The identity
+    key may have changed (a reset): whether to trust that is the caller's decision, see `AcceptedDeviceList`. Raises
+    `DeviceListConflict` for another list of the same version (evidence against the server or the owner),
+    `DeviceListOutdated` for a lower one, `DeviceListGap` when versions between are missing, otherwise
+    `DeviceListError` or `SignatureError`.
+    """
+    _check_version(previous, candidate)
+    if candidate.device_list.user_id != previous.device_list.user_id:
+        raise DeviceListError("A device list does not pass from one account to another.")
+    accepted = check_first_contact(candidate, previous.device_list.name)
+    if not hmac.compare_digest(candidate.device_list.prev_hash, previous.digest):
+        raise DeviceListError("This device list does not continue the one before it.")
+    _check_against_seen(candidate.device_list, {*previous.device_list.seen_devices(), *seen})
+    return accepted
+
+
+def _check_version(previous: AcceptedDeviceList, candidate: SignedDeviceList) -> None:
+    version, last = candidate.device_list.version, previous.device_list.version
+    if version == last and not hmac.compare_digest(candidate.digest(), previous.digest):
+        raise DeviceListConflict
+    if version <= last:
+        raise DeviceListOutdated(f"Version {version} of this device list is not newer than version {last}.")
+    if version > last + 1:
+        raise DeviceListGap(f"Between versions {last} and {version} of this device list some are missing.")
+
+
+def _check_no_key_twice(device_list: DeviceList) -> None:
+    devices = device_list.seen_devices()
+    for index, device in enumerate(devices):
+        if any(device.overlaps(other) for other in devices[:index]):
+            raise DeviceListError("A key stands twice in this device list.")
+
+
+def _check_signatures(signed: SignedDeviceList) -> None:
+    device_list = signed.device_list
+    device_list.identity_key.verify_payload(device_list.signing_payload(), signed.signature)
+    for device in device_list.devices:
+        payload = proof_of_possession_payload(
+            device_list.user_id, device_list.identity_key, device.device_id, device.dh_key
+        )
+        device.signing_key.verify_payload(payload, device.pop)
+
+
+def _check_against_seen(device_list: DeviceList, seen: set[SeenDevice]) -> None:
+    for device in device_list.seen_devices():
+        if device in seen:
+            continue
+        for earlier in seen:
+            if not device.overlaps(earlier):
+                continue
+            if device.identity_key != earlier.identity_key:
+                raise DeviceListError("A list under a new identity key must not hold a device of the old one.")
+            raise DeviceListError("A device's number and keys never change, and never move to another device.")
+
+
+def _checked_device_id(device_id: int) -> DeviceId:
+    if device_id == 0:
+        raise EncodingError("An identifier is all zero.")
+    return DeviceId(device_id)
+
+
+def _checked_count(count: int) -> int:
+    if not 1 <= count <= MAX_DEVICES_PER_USER:
+        raise EncodingError(f"A device list has 1 to {MAX_DEVICES_PER_USER} devices, not {count}.")
+    return count
