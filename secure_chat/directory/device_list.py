@@ -20,6 +20,7 @@ from secure_chat.directory.keys import (
     DeviceSigningKey,
     IdentityPublicKey,
     UserId,
+    checked_device_id,
 )
 from secure_chat.encoding import Reader, Writer, tag
 from secure_chat.errors import (
@@ -67,14 +68,14 @@ class DeviceEntry:
 
     def write(self, writer: Writer) -> None:
         """Append the entry."""
-        writer.u32(_checked_device_id(self.device_id)).fixed(self.signing_key.raw, KEY_BYTES)
+        writer.u32(checked_device_id(self.device_id)).fixed(self.signing_key.raw, KEY_BYTES)
         writer.fixed(self.dh_key.raw, KEY_BYTES).u64(self.added_at).fixed(self.pop, SIGNATURE_BYTES)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Take one entry. Raises `EncodingError`."""
         return cls(
-            device_id=_checked_device_id(reader.u32()),
+            device_id=checked_device_id(reader.u32()),
             signing_key=DeviceSigningKey(reader.fixed(KEY_BYTES)),
             dh_key=DeviceDhKey(reader.fixed(KEY_BYTES)),
             added_at=reader.u64(),
@@ -200,7 +201,7 @@ def proof_of_possession_payload(
     T("device-pop") || user_id 16, UIK 32, device_id 4, DDH 32.
     """
     writer = Writer().rest(tag("device-pop")).identifier(user_id, USER_ID_BYTES).fixed(identity_key.raw, KEY_BYTES)
-    return writer.u32(_checked_device_id(device_id)).fixed(dh_key.raw, KEY_BYTES).finish()
+    return writer.u32(checked_device_id(device_id)).fixed(dh_key.raw, KEY_BYTES).finish()
 
 
 def check_registration(candidate: SignedDeviceList, name: str) -> AcceptedDeviceList:
@@ -281,12 +282,6 @@ def _check_against_seen(device_list: DeviceList, seen: set[SeenDevice]) -> None:
             if device.identity_key != earlier.identity_key:
                 raise DeviceListError("A list under a new identity key must not hold a device of the old one.")
             raise DeviceListError("A device's number and keys never change, and never move to another device.")
-
-
-def _checked_device_id(device_id: int) -> DeviceId:
-    if device_id == 0:
-        raise EncodingError("An identifier is all zero.")
-    return DeviceId(device_id)
 
 
 def _checked_count(count: int) -> int:

@@ -13,6 +13,7 @@ UserId = NewType("UserId", bytes)  # 16 bytes, random, never all zero
 DeviceId = NewType("DeviceId", int)  # 1 to 2**32 - 1, random
 
 USER_ID_BYTES: Final = 16
+MAX_DEVICE_ID: Final = 2**32 - 1
 KEY_BYTES: Final = 32  # every Ed25519 and X25519 public key
 SIGNATURE_BYTES: Final = 64  # Ed25519
 
@@ -95,6 +96,13 @@ class DhPublicKey:
 @dataclass(frozen=True, slots=True)
 class DeviceDhKey(DhPublicKey):
     """One device's long-lived X25519 key (DDH), never converted from or into its signing key."""
+
+
+def checked_device_id(number: int) -> DeviceId:
+    """`number` as the number of a device. Raises `EncodingError` for zero and for what does not fit into a u32."""
+    if not 1 <= number <= MAX_DEVICE_ID:
+        raise EncodingError(f"The number of a device is 1 to {MAX_DEVICE_ID}.")
+    return DeviceId(number)
 
 
 def _check_width(raw: bytes) -> None:

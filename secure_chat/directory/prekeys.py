@@ -15,6 +15,7 @@ from secure_chat.directory.keys import (
     DeviceSigningKey,
     DhPublicKey,
     UserId,
+    checked_device_id,
 )
 from secure_chat.encoding import Reader, Writer, tag
 from secure_chat.errors import EncodingError, PrekeyError, PrekeyTooOld
@@ -182,7 +183,7 @@ def check_not_behind(prekey: SignedPrekey, seen: SeenPrekey) -> None:
 
 
 def _owned_by(tag_name: str, user_id: UserId, device_id: DeviceId) -> bytes:
-    return Writer().rest(tag(tag_name)).identifier(user_id, USER_ID_BYTES).u32(device_id).finish()
+    return Writer().rest(tag(tag_name)).identifier(user_id, USER_ID_BYTES).u32(checked_device_id(device_id)).finish()
 
 
 def _checked_suite(suite: int) -> int:
