@@ -491,6 +491,12 @@ class RecoveryKeyInvalid(ChatError):
     hint = "56 letters and digits in groups of four; check each group"
 
 
+class RecoveryKeyOther(ChatError):
+    """This recovery key belongs to another account."""
+
+    code = "recovery.other_account"
+
+
 class PostQuantumMissing(ChatError):
     """This installation cannot do ML-KEM-768, without which no keys are made and no message is encrypted."""
 
