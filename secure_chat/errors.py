@@ -327,6 +327,12 @@ class InviteBound(ChatError):
     code = "invite.bound"
 
 
+class InviteProofInvalid(ChatError):
+    """This proof was not made with the secret of the invite."""
+
+    code = "invite.proof"
+
+
 class UserUnknown(ChatError):
     """There is no such user."""
 

@@ -59,6 +59,7 @@ RESUME_TOKEN_IDLE_DAYS: Final = 30  # a device not seen for longer logs in by pa
 RESUME_TOKEN_ROTATION_HOURS: Final = 24  # at most one rotation in this time
 RESUME_TOKEN_REUSE_GRACE_SECONDS: Final = 60  # after the successor's confirmation
 INVITE_TOKEN_BYTES: Final = 16
+INVITE_SECRET_BYTES: Final = 16  # drawn by the inviter's own client
 INVITE_HOURS: Final = 72  # of an invite or a reset link, unless said otherwise
 BCRYPT_COST: Final = 12  # about 0.3 s of one core
 BCRYPT_COST_FLOOR: Final = 10  # below it no stored hash is accepted
