@@ -81,3 +81,20 @@ MAX_INPUT_HISTORY_LINES: Final = 1000  # kept for Ctrl-R; the oldest goes first
 MAX_INPUT_LINE_BYTES: Final = 64 * 1024  # of one line or draft kept: a text that is too long comes back to the prompt
 MAX_PROFILE_LABEL_BYTES: Final = 4 * 1024  # a host of 253 characters, a name, three keys
 MAX_PROFILES: Final = 200  # directories read for a list; more are not a person's
+
+# --- deadlines (PROTOCOL.md, Transport and Frames) -----------------------------------------------
+HANDSHAKE_SECONDS: Final = 10.0  # from accept to the end of the TLS handshake
+LOGIN_SECONDS: Final = 15.0  # from then to the arrival of the login; waiting for the server does not count
+FRAME_SECONDS: Final = 30.0  # from a frame's first byte to its last
+IDLE_PING_SECONDS: Final = 60.0  # of silence, then the server asks for a sign of life
+PONG_SECONDS: Final = 30.0  # from that question to any byte
+DRAIN_SECONDS: Final = 5.0  # to take what is left when the server closes a connection
+
+# --- logins and registrations, per address -------------------------------------------------------
+MAX_FAILED_LOGINS: Final = 5  # of one address and name in a row, whether the name exists or not
+FAILED_LOGIN_PAUSE_SECONDS: Final = 60.0  # after that many; a person reads a sticky note in this time
+
+# --- presence ------------------------------------------------------------------------------------
+PRESENCE_GRACE_SECONDS: Final = 30.0  # who is back by then was never gone
+PRESENCE_COUNT_ONLY_MEMBERS: Final = 200  # from here on coming and going is a number, not a list of names
+PRESENCE_INTERVAL_SECONDS: Final = 1.0  # one delta a room in this time
