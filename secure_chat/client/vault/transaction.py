@@ -1,0 +1,91 @@
+"""One transaction of the vault: typed rows read and written, all of them kept or none."""
+
+from collections.abc import Callable
+from typing import Final
+
+from secure_chat import limits
+from secure_chat.client.vault.database import Database
+from secure_chat.client.vault.rows import NONCE_BYTES, RowAddress, open_row, seal_row
+from secure_chat.client.vault.tables import Record, Table
+from secure_chat.errors import VaultDamaged
+
+_GET: Final = "SELECT row_id, schema, generation, nonce, sealed FROM rows WHERE table_name = ? AND row_id = ?"
+_ASCENDING: Final = (
+    "SELECT row_id, schema, generation, nonce, sealed FROM rows"
+    " WHERE table_name = ? AND row_id > ? ORDER BY row_id LIMIT ?"
+)
+_DESCENDING: Final = (
+    "SELECT row_id, schema, generation, nonce, sealed FROM rows"
+    " WHERE table_name = ? AND row_id > ? ORDER BY row_id DESC LIMIT ?"
+)
+_GENERATION: Final = "SELECT generation FROM rows WHERE table_name = ? AND row_id = ?"
+_PUT: Final = (
+    "INSERT INTO rows (table_name, row_id, schema, generation, nonce, sealed) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (table_name, row_id) DO UPDATE SET schema = excluded.schema, generation = excluded.generation,"
+    " nonce = excluded.nonce, sealed = excluded.sealed"
+)
+_DELETE: Final = "DELETE FROM rows WHERE table_name = ? AND row_id = ?"
+_ALL: Final = -1  # SQLite: no limit
+
+
+class Transaction:
+    """Reads and writes between BEGIN and COMMIT; refuses to work once its block has ended."""
+
+    def __init__(self, database: Database, key: bytes, random: Callable[[int], bytes]) -> None:
+        self._database = database
+        self._key = key
+        self._random = random
+        self._ended = False
+
+    def get(self, table: Table[Record], row_id: str) -> Record | None:
+        """The record, or None. Raises `VaultDamaged` for a row that was altered or moved."""
+        found = self._execute(_GET, (table.name, row_id))
+        return self._open(table, found[0])[1] if found else None
+
+    def scan(
+        self, table: Table[Record], *, after: str = "", limit: int | None = None, newest_first: bool = False
+    ) -> list[tuple[str, Record]]:
+        """Row ids above `after` and their records, in the order of the ids, or with the highest first."""
+        statement = _DESCENDING if newest_first else _ASCENDING
+        found = self._execute(statement, (table.name, after, _ALL if limit is None else limit))
+        return [self._open(table, row) for row in found]
+
+    def put(self, table: Table[Record], row_id: str, record: Record) -> None:
+        """Write a record, in place of the one there if any."""
+        if not 0 < len(row_id) <= limits.MAX_VAULT_ROW_ID_CHARACTERS:
+            raise ValueError("a row's id has 1 to 200 characters")
+        address = RowAddress(table.name, row_id, table.schema, self._generation(table.name, row_id) + 1)
+        nonce = self._random(NONCE_BYTES)
+        sealed = seal_row(self._key, address, table.encode(record), nonce)
+        self._execute(_PUT, (table.name, row_id, address.schema, address.generation, nonce, sealed))
+
+    def delete(self, table: Table[Record], row_id: str) -> None:
+        """Overwrite and remove a row; one that is not there is no error."""
+        self._execute(_DELETE, (table.name, row_id))
+
+    def end(self) -> None:
+        """Refuse everything from now on."""
+        self._ended = True
+
+    def _generation(self, table: str, row_id: str) -> int:
+        found = self._execute(_GENERATION, (table, row_id))
+        return _integer(found[0][0]) if found else 0
+
+    def _open(self, table: Table[Record], row: tuple[object, ...]) -> tuple[str, Record]:
+        row_id, schema, generation, nonce, sealed = row
+        if not (isinstance(row_id, str) and isinstance(nonce, bytes) and isinstance(sealed, bytes)):
+            raise VaultDamaged
+        address = RowAddress(table.name, row_id, _integer(schema), _integer(generation))
+        return row_id, table.decode(open_row(self._key, address, sealed, nonce), address.schema)
+
+    def _execute(self, statement: str, parameters: tuple[object, ...]) -> list[tuple[object, ...]]:
+        if self._ended:
+            raise RuntimeError("this transaction has ended")
+        return self._database.execute(statement, parameters)
+
+
+def _integer(value: object) -> int:
+    # SQLite keeps any type in any column of an altered file.
+    if not isinstance(value, int) or value < 0:
+        raise VaultDamaged
+    return value
