@@ -388,6 +388,67 @@ class StorageFailed(ChatError):
     code = "storage.failed"
 
 
+# --- settings and the server's own files -----------------------------------------------------------
+
+
+class SettingInvalid(ChatError):
+    """A setting has a value that it cannot have."""
+
+    code = "config.invalid"
+
+
+class SettingUnknown(SettingInvalid):
+    """The settings name something that is none."""
+
+    code = "config.unknown"
+
+
+class SettingsUnreadable(SettingInvalid):
+    """The settings file cannot be read."""
+
+    code = "config.unreadable"
+
+
+class SettingsMissing(SettingInvalid):
+    """There is no such settings file."""
+
+    code = "config.not_found"
+    hint = "make one: secure-chat-server quickstart --prepare-only"
+
+
+class DataDirectoryUnusable(ChatError):
+    """The data directory cannot be used."""
+
+    code = "config.data_directory"
+
+
+class ServerRunning(ChatError):
+    """A server is running on this data directory."""
+
+    code = "server.running"
+    hint = "see it: secure-chat-server status"
+
+
+class ServerNotRunning(ChatError):
+    """No server is running on this data directory."""
+
+    code = "server.not_running"
+    hint = "start it: secure-chat-server run"
+
+
+class AddressInUse(ChatError):
+    """Another program listens on this address."""
+
+    code = "net.in_use"
+    hint = "choose another port: --port 0 takes a free one"
+
+
+class AddressUnusable(ChatError):
+    """This address cannot be listened on."""
+
+    code = "net.unusable"
+
+
 # --- a person's vault, keys and profiles ---------------------------------------------------------
 
 

@@ -64,6 +64,35 @@ INVITE_HOURS: Final = 72  # of an invite or a reset link, unless said otherwise
 BCRYPT_COST: Final = 12  # about 0.3 s of one core
 BCRYPT_COST_FLOOR: Final = 10  # below it no stored hash is accepted
 
+# --- the server's settings: defaults and bounds (docs/settings.md) ---------------------------------
+DEFAULT_LISTEN_HOST: Final = "127.0.0.1"  # nobody else's until an operator decides so
+MAX_SETTINGS_FILE_BYTES: Final = 256 * 1024  # a settings file has some dozens of lines
+MAX_IO_THREADS: Final = 64  # more than the cores of a machine that this server fills
+MAX_AUTHENTICATION_THREADS: Final = 64  # the same
+BCRYPT_COST_CEILING: Final = 16  # about 5 s of one core: a slip of the finger must not lock everybody out
+LOGIN_TRIES: Final = 5  # wrong passphrases for one name from one address before a pause
+MAX_LOGIN_TRIES: Final = 1000  # beyond it the count protects nobody
+LOGIN_PAUSE_SECONDS: Final = 60  # five guesses a minute are no attack on a passphrase
+MAX_LOGIN_PAUSE_SECONDS: Final = 24 * 60 * 60  # a longer pause is a locked account
+MAX_RATE: Final = 1_000_000.0  # of every rate, in its own unit: for measurements
+MAX_BURST: Final = 1_000_000  # of every burst: for measurements
+POSTS_PER_SECOND: Final = 10.0  # of one account: faster than anybody types, slow enough to read past
+POSTS_BURST: Final = 40  # a paste, or the queue of a reconnect
+JOINS_PER_SECOND: Final = 2.0  # of one account: each is a line for every member
+JOINS_BURST: Final = 50  # a new client joins the rooms of a team at once
+READS_PER_SECOND: Final = 20.0  # of one account: pages of history, search, lists
+READS_BURST: Final = 100  # a window that opens many rooms
+LOGINS_PER_MINUTE: Final = 30.0  # of one address: bcrypt fills the machine at four a second
+LOGINS_BURST: Final = 20  # a family behind one address comes home
+REGISTRATIONS_PER_HOUR: Final = 60.0  # of one address
+REGISTRATIONS_BURST: Final = 20  # a class behind one address
+PRESENCE_GRACE_SECONDS: Final = 30.0  # a reconnect within it is no departure
+MAX_PRESENCE_GRACE_SECONDS: Final = 600.0  # longer, and "online" means nothing
+LOG_FILE_BYTES: Final = 10 * 1024 * 1024  # of one log file before it is rotated
+MIN_LOG_FILE_BYTES: Final = 4 * 1024  # below it every line rotates
+LOG_FILES: Final = 5  # rotated log files that are kept
+MAX_LOG_FILES: Final = 1000  # each rotation renames them all
+
 # --- prekeys (PROTOCOL.md, Prekeys) --------------------------------------------------------------
 DAY_MS: Final = 24 * 60 * 60 * 1000  # milliseconds
 MAX_PREKEY_AHEAD_MS: Final = 1 * DAY_MS  # how wrong two honest clocks may be
