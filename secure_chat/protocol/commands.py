@@ -28,6 +28,10 @@ class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 
     id: RequestId
 
+    def __repr__(self) -> str:
+        """Type and id: what a request carries is secret often enough never to be shown."""
+        return f"{type(self).__name__}(id={self.id})"
+
 
 # --- before login --------------------------------------------------------------------------------
 
@@ -50,6 +54,10 @@ class DeviceProof(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
     device_id: DeviceId
     signature: Bytes64
     counter: Number
+
+    def __repr__(self) -> str:
+        """Without the signature."""
+        return f"DeviceProof(device_id={self.device_id}, counter={self.counter})"
 
 
 class Register(Command, tag="register", frozen=True):

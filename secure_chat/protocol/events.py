@@ -78,6 +78,10 @@ class Welcome(Said, tag="welcome", frozen=True):
     token: bytes = b""  # 32 or empty
     head: bytes = b""  # the key log's signed head; empty until there is a log
 
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"Welcome(id={self.id}, name={self.name!r}, role={self.role!r}, rooms={len(self.rooms)})"
+
 
 class WelcomeLimited(Said, tag="welcome.limited", frozen=True):
     """Logged in without a device: nothing but recovery is possible."""
