@@ -21,7 +21,7 @@ def encode(value: Command | Said) -> bytes:
 
 
 def decode_command(body: bytes) -> AnyCommand:
-    """The command in a frame's body. Raises `CommandInvalid`, or `FrameTooLarge` for a small request above its limit."""
+    """The command in a frame's body. Raises `CommandInvalid`; `FrameTooLarge` for a small request above its limit."""
     try:
         command = _commands.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:

@@ -5,7 +5,7 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from secure_chat.limits import MAX_FRAME_BYTES, MAX_SMALL_REQUEST_BYTES
+from secure_chat.limits import MAX_SMALL_REQUEST_BYTES
 
 RequestId: TypeAlias = Annotated[int, Meta(ge=1, le=2**32 - 1)]
 Bytes16: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]

@@ -42,16 +42,11 @@ class TestPerson:
         return DeviceProof(self.device.device_id, self.device.sign(payload), self.counter)
 
 
-def make_person(
-    name: str, random: Callable[[int], bytes] = secrets.token_bytes, now_ms: int | None = None
-) -> TestPerson:
+def make_person(name: str) -> TestPerson:
     """Somebody with fresh keys; `name` in its mapped form."""
-    now_ms = int(time.time() * 1000) if now_ms is None else now_ms
-    identity, device, user_id = (
-        IdentitySecret.generate(random),
-        DeviceSecrets.generate(random),
-        generate_user_id(random),
-    )
+    now_ms, random = int(time.time() * 1000), secrets.token_bytes
+    identity, device = IdentitySecret.generate(random), DeviceSecrets.generate(random)
+    user_id = generate_user_id(random)
     return TestPerson(
         name,
         user_id,
