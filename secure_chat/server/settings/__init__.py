@@ -1,0 +1,1 @@
+"""What an operator may set: types, sources and where the server's files lie."""
