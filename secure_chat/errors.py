@@ -99,6 +99,12 @@ class NameTaken(ChatError):
     hint = "choose another name"
 
 
+class PassphraseInvalid(ChatError):
+    """This passphrase cannot be used."""
+
+    code = "passphrase.invalid"
+
+
 class RoomNameInvalid(ChatError):
     """A room's name is 1 to 32 of a-z 0-9 - _."""
 

@@ -17,6 +17,7 @@ MIN_NAME_CHARACTERS: Final = 2  # a one-letter name is a slip of the finger
 MAX_NAME_CHARACTERS: Final = 32  # fits a prompt and a column
 MAX_NAME_BYTES: Final = 4 * MAX_NAME_CHARACTERS  # UTF-8 takes at most four bytes for a character
 MAX_ROOM_NAME_CHARACTERS: Final = 32  # fits a prompt and a column
+MAX_PASSPHRASE_BYTES: Final = 1024  # UTF-8; nobody types more, and preparing it takes time
 MAX_COMBINING_MARKS: Final = 4  # marks on one base character; real orthographies need three
 MAX_DEVICES_PER_USER: Final = 8  # pairwise encryption to all of them fits one frame
 
