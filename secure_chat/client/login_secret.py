@@ -18,6 +18,6 @@ def derive_login_secret(passphrase: str, server_id: bytes, name: str, *, row: in
     row, before any work, and the errors of names.py for a passphrase that cannot be used.
     """
     kdf = login_kdf(row, lowest)
-    prepared = prepare_passphrase(passphrase).encode("utf-8")
+    prepared = prepare_passphrase(passphrase)
     salt = login_salt(server_id, name)
     return argon2id.kdf(kdf.output_bytes, prepared, salt, opslimit=kdf.operations, memlimit=kdf.memory_bytes)

@@ -9,7 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
-from secure_chat.errors import ProfileBusy, VaultMissing, VaultOwner, VaultPermissions, VaultSymlink
+from secure_chat.errors import (
+    ProfileBusy,
+    VaultFailed,
+    VaultFull,
+    VaultMissing,
+    VaultOwner,
+    VaultPermissions,
+    VaultSymlink,
+)
 
 DATABASE_NAME: Final = "keystore.db"
 LOCK_NAME: Final = "lock"
@@ -17,6 +25,7 @@ PRIVATE_DIRECTORY: Final = 0o700
 PRIVATE_FILE: Final = 0o600
 
 _OTHERS: Final = 0o077  # every right of the group and of everybody
+_WRITABLE_BY_OTHERS: Final = 0o022
 _COMPANIONS: Final = ("-wal", "-shm", "-journal")  # what SQLite may leave beside the database after a crash
 
 
@@ -42,6 +51,21 @@ def check_private_directory(path: Path) -> None:
     Raises `VaultMissing`, `VaultSymlink`, `VaultOwner` or `VaultPermissions`.
     """
     _check(path, stat.S_ISDIR, PRIVATE_DIRECTORY)
+
+
+def check_not_writable_by_others(path: Path) -> None:
+    """Refuse a directory in which others could put a vault of theirs in the place of ours. A link is followed.
+
+    Raises `VaultMissing`, `VaultOwner` or `VaultPermissions`.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError as error:
+        raise VaultMissing(f"{path} does not exist.") from error
+    if found.st_uid != os.geteuid():
+        raise VaultOwner(f"{path} belongs to another user of this machine.")
+    if found.st_mode & _WRITABLE_BY_OTHERS:
+        raise VaultPermissions(f"Others can write to {path}.", hint=f"chmod go-w {shlex.quote(str(path))}")
 
 
 def check_private_file(path: Path) -> None:
@@ -71,6 +95,25 @@ def synchronise_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_private_file(path: Path, data: bytes) -> None:
+    """Put `data`, mode 0600, in place of the file `path`: whole and durable or not at all.
+
+    Raises `VaultFull` or `VaultFailed`; then what was there before is still there.
+    """
+    temporary = path.with_name(path.name + ".new")
+    try:
+        temporary.unlink(missing_ok=True)
+        create_private_file(temporary)
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        synchronise_directory(path.parent)
+    except OSError as error:
+        raise (VaultFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else VaultFailed) from error
 
 
 class ExclusiveLock:

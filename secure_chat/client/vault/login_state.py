@@ -16,23 +16,13 @@ from secure_chat.client.vault.records import (
     LoginCounter,
     OwnDevice,
     ResumeTokens,
-    StoredSignedPrekey,
 )
 from secure_chat.client.vault.tables import SELF
-from secure_chat.client.vault.transaction import Transaction
 from secure_chat.client.vault.vault import Vault
 from secure_chat.e2ee.prekey_secrets import SignedPrekeySecret
 from secure_chat.errors import VaultDamaged
 
 Found = TypeVar("Found")
-
-
-def write_first_rows(transaction: Transaction, account: Account, device: OwnDevice, prekey: SignedPrekeySecret) -> None:
-    """What a new vault holds before anything is sent."""
-    transaction.put(ACCOUNT, SELF, account)
-    transaction.put(OWN_DEVICE, SELF, device)
-    transaction.put(SIGNED_PREKEYS, _row_id(prekey), StoredSignedPrekey.of(prekey))
-    transaction.put(LOGIN_COUNTER, SELF, LoginCounter())
 
 
 def account(vault: Vault) -> Account:
@@ -118,10 +108,6 @@ def forget_tokens(vault: Vault) -> None:
 def _write_tokens(vault: Vault, tokens: ResumeTokens) -> None:
     with vault.transaction() as transaction:
         transaction.put(RESUME_TOKENS, SELF, tokens)
-
-
-def _row_id(prekey: SignedPrekeySecret) -> str:
-    return prekey.published.prekey.prekey_id.hex()
 
 
 def _present(found: Found | None) -> Found:

@@ -19,7 +19,7 @@ def input_history(vault: Vault) -> list[str]:
 
 
 def add_input_line(vault: Vault, text: str) -> None:
-    """Keep a line for the next start; the oldest of more than 1,000 goes. One that is too long or no text is not kept."""
+    """Keep a line for the next start; the oldest of more than 1,000 goes. A line too long, or no text, is not kept."""
     if not text or not _can_be_kept(text):
         return
     with vault.transaction() as transaction:

@@ -45,7 +45,7 @@ class SealedVault:
 
     def unlock(self, passphrase: str) -> Vault:
         """Hand the open vault over. Raises `VaultPassphrase`; then another passphrase may be tried."""
-        prepared = prepare_passphrase(passphrase).encode("utf-8")
+        prepared = prepare_passphrase(passphrase)
         key, opened_by = self._header.open(VAULT_TAG, prepared)
         self._held.pop_all()
         return Vault(self._database, self._lock, key, opened_by=opened_by, random=self._random)

@@ -72,7 +72,7 @@ class Vault:
 
         The open vault does not hold it. Raises `VaultPassphrase`.
         """
-        prepared = prepare_passphrase(passphrase).encode("utf-8")
+        prepared = prepare_passphrase(passphrase)
         with self._taking_turns():
             header = read_header(self._database, IDENTITY_TAG)
         return header.open(IDENTITY_TAG, prepared)[0]
@@ -90,7 +90,7 @@ class Vault:
 
         Raises `VaultPassphrase` for a wrong old one, `PassphraseChangePending` while another change is.
         """
-        old_bytes, new_bytes = (prepare_passphrase(each).encode("utf-8") for each in (old, new))
+        old_bytes, new_bytes = (prepare_passphrase(each) for each in (old, new))
         with self._taking_turns():
             headers = read_headers(self._database)
         if _is_pending(headers):
@@ -166,7 +166,7 @@ def create_vault(
     names.py for a passphrase that cannot be used, and the vault's own; what was made until then is the caller's to
     remove, with the directory.
     """
-    prepared = prepare_passphrase(passphrase).encode("utf-8")
+    prepared = prepare_passphrase(passphrase)
     location.check_private_directory(directory)
     key = random(SECRET_BYTES)
     headers = tuple(
