@@ -90,6 +90,10 @@ LOG_FILE_BYTES: Final = 10 * 1024 * 1024  # of one log file before it is rotated
 MIN_LOG_FILE_BYTES: Final = 4 * 1024  # below it every line rotates
 LOG_FILES: Final = 5  # rotated log files that are kept
 MAX_LOG_FILES: Final = 1000  # each rotation renames them all
+MAX_WAITING_LOG_LINES: Final = 10_000  # for the writing thread; beyond it lines are counted, nobody waits
+MAX_LOG_LINE_CHARACTERS: Final = 2000  # of one line; what is longer is an attack on the reader
+MAX_TRACEBACK_LINES: Final = 60  # the last ones name the fault
+LOG_CLOSE_SECONDS: Final = 2.0  # for the last lines at the end of the process
 
 # --- prekeys (PROTOCOL.md, Prekeys) --------------------------------------------------------------
 DAY_MS: Final = 24 * 60 * 60 * 1000  # milliseconds

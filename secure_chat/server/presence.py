@@ -1,0 +1,206 @@
+"""Who is online: what a room is told of it, once a second at most, and the list that `user.list` shows."""
+
+import bisect
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from secure_chat.limits import (
+    PRESENCE_COUNT_ONLY_MEMBERS,
+    PRESENCE_GRACE_SECONDS,
+    PRESENCE_INTERVAL_SECONDS,
+)
+from secure_chat.protocol.events import Person, Presence
+from secure_chat.protocol.states import Role
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleOnline:
+    """Everybody who is online, in order of names: immutable, shared by all threads."""
+
+    people: tuple[Person, ...] = ()
+    names: frozenset[str] = frozenset()
+
+    def page_after(self, name: str, rows: int) -> tuple[list[Person], bool]:
+        """At most `rows` people after `name` ("" for the first page), and whether there are more."""
+        start = bisect.bisect_right(self.people, name, key=_name_of)
+        page = self.people[start : start + rows]
+        return list(page), start + rows < len(self.people)
+
+
+@dataclass(slots=True)
+class _Account:
+    """An account that is online, or whose grace has not ended."""
+
+    name: str
+    role: Role
+    connections: set[int]
+    rooms: set[str]
+    gone_at: float = 0.0  # the end of the grace, when no connection is left
+
+
+@dataclass(slots=True)
+class _Room:
+    """What a room has been told. `before` has, for each account that changed since, whether it was shown as online."""
+
+    online: set[int] = field(default_factory=set)
+    before: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    told_count: int = 0
+    next_time: float = 0.0
+    waiting: bool = False
+
+
+class PresenceTable:
+    """Who is online in which room. Owned by the journal thread; `now` is monotonic seconds and never goes back.
+
+    An account is online from its first connection until its last has ended and `grace` seconds have passed, or at
+    once when it logged out. A room hears of it in one delta for each `PRESENCE_INTERVAL_SECONDS`, the first at once;
+    who went and came back within one delta is not mentioned. A room of `PRESENCE_COUNT_ONLY_MEMBERS` members hears
+    the number alone.
+    """
+
+    def __init__(self, members: Iterable[tuple[str, int]] = (), grace: float = PRESENCE_GRACE_SECONDS) -> None:
+        """`members`: the number of members of each room that has any."""
+        self._grace = grace
+        self._members: dict[str, int] = dict(members)
+        self._accounts: dict[int, _Account] = {}
+        self._rooms: dict[str, _Room] = {}
+        self._sorted: list[tuple[str, int]] = []
+        self._ending: list[tuple[float, int]] = []  # heap of (end of the grace, account); some are outdated
+        self._due: list[tuple[float, str]] = []  # heap of (when a room may hear, room); each waiting room once
+        self._snapshot: PeopleOnline | None = PeopleOnline()
+
+    # --- what happened -------------------------------------------------------------------------------
+
+    def connected(self, account: int, connection: int, name: str, role: Role, rooms: Iterable[str]) -> None:
+        """A connection has logged in. `connection`: its number, never used again."""
+        known = self._accounts.get(account)
+        if known is not None:
+            known.connections.add(connection)
+            known.gone_at = 0.0
+            return
+        self._accounts[account] = added = _Account(name, role, {connection}, set(rooms))
+        bisect.insort(self._sorted, (name, account))
+        self._snapshot = None
+        for room in added.rooms:
+            self._appear(room, account, name)
+
+    def disconnected(self, account: int, connection: int, now: float, logged_out: bool = False) -> None:
+        """A connection has ended; without grace when it logged out or its session was ended."""
+        known = self._accounts.get(account)
+        if known is None:
+            return
+        known.connections.discard(connection)
+        if known.connections:
+            return
+        if logged_out or self._grace <= 0:
+            self._remove(account, known)
+            return
+        known.gone_at = now + self._grace
+        heapq.heappush(self._ending, (known.gone_at, account))
+
+    def membership_began(self, room: str, account: int) -> None:
+        """Somebody joined a room, online or not."""
+        self._members[room] = self._members.get(room, 0) + 1
+        known = self._accounts.get(account)
+        if known is not None and room not in known.rooms:
+            known.rooms.add(room)
+            self._appear(room, account, known.name)
+
+    def membership_ended(self, room: str, account: int) -> None:
+        """Somebody left a room; its members learn that from the numbered event, only the count changes here."""
+        left = self._members.get(room, 0) - 1
+        if left > 0:
+            self._members[room] = left
+        else:
+            self._members.pop(room, None)
+        known = self._accounts.get(account)
+        if known is not None and room in known.rooms:
+            known.rooms.discard(room)
+            state = self._rooms[room]
+            state.online.discard(account)
+            state.before.pop(account, None)
+            self._changed(room, state)
+
+    def role_changed(self, account: int, role: Role) -> None:
+        """Somebody's role is another one."""
+        known = self._accounts.get(account)
+        if known is not None:
+            known.role = role
+            self._snapshot = None
+
+    # --- what is to be told ----------------------------------------------------------------------------
+
+    def next_time(self) -> float | None:
+        """When `take_due` has something to do at the earliest, unless something happens before; None: never."""
+        times = [heap[0][0] for heap in (self._ending, self._due) if heap]
+        return min(times, default=None)
+
+    def take_due(self, now: float) -> list[Presence]:
+        """What rooms are to be told by `now`, one delta each."""
+        while self._ending and self._ending[0][0] <= now:
+            end, account = heapq.heappop(self._ending)
+            known = self._accounts.get(account)
+            if known is not None and not known.connections and known.gone_at == end:
+                self._remove(account, known)
+        deltas: list[Presence] = []
+        while self._due and self._due[0][0] <= now:
+            _, room = heapq.heappop(self._due)
+            delta = self._tell(room, self._rooms[room], now)
+            if delta is not None:
+                deltas.append(delta)
+        return deltas
+
+    def online(self) -> PeopleOnline:
+        """Everybody who is online now; the same object as long as nothing changes."""
+        if self._snapshot is None:
+            people = tuple(
+                Person(name, self._accounts[account].role.value, online=True) for name, account in self._sorted
+            )
+            self._snapshot = PeopleOnline(people, frozenset(person.name for person in people))
+        return self._snapshot
+
+    # --- inside ----------------------------------------------------------------------------------------
+
+    def _remove(self, account: int, known: _Account) -> None:
+        del self._accounts[account]
+        del self._sorted[bisect.bisect_left(self._sorted, (known.name, account))]
+        self._snapshot = None
+        for room in known.rooms:
+            state = self._rooms[room]
+            state.online.discard(account)
+            state.before.setdefault(account, (known.name, True))
+            self._changed(room, state)
+
+    def _appear(self, room: str, account: int, name: str) -> None:
+        state = self._rooms.setdefault(room, _Room())
+        state.online.add(account)
+        state.before.setdefault(account, (name, False))
+        self._changed(room, state)
+
+    def _changed(self, room: str, state: _Room) -> None:
+        if not state.waiting:
+            state.waiting = True
+            heapq.heappush(self._due, (state.next_time, room))
+
+    def _tell(self, room: str, state: _Room, now: float) -> Presence | None:
+        before, state.before, state.waiting = state.before, {}, False
+        count = len(state.online)
+        came: list[str] = []
+        went: list[str] = []
+        if self._members.get(room, 0) < PRESENCE_COUNT_ONLY_MEMBERS:
+            for account, (name, was_online) in before.items():
+                is_online = account in state.online
+                if is_online != was_online:
+                    (came if is_online else went).append(name)
+        is_news = bool(came or went) or count != state.told_count
+        state.told_count = count
+        if is_news:
+            state.next_time = now + PRESENCE_INTERVAL_SECONDS
+        if not is_news or not state.online:
+            return None  # nothing to tell, or nobody to be told
+        return Presence(room, sorted(came), sorted(went), count)
+
+
+def _name_of(person: Person) -> str:
+    return person.name
