@@ -27,10 +27,14 @@ _OTHER_AUTHORITY: Final = frozenset(
         19,  # self-signed above it
         20,  # the issuer is not the anchor
         21,  # the issuer is not there for the leaf
-        24,  # the issuer is no authority
+        24,  # the issuer's key is not there
         27,  # not trusted
         29,  # another issuer's name
         30,  # another issuer's key
+        32,  # the issuer may not sign certificates
+        77,  # signed by another kind of key
+        79,  # the issuer is no authority
+        82,  # the issuer signs without being an authority
     }
 )
 

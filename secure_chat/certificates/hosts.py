@@ -15,10 +15,12 @@ _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 def canonical_host(text: str) -> str:
     """A host name in lower case, or an address in its shortest form, an IPv6 one without brackets.
 
-    Raises `HostInvalid` for anything else: other scripts, wildcards, a dot at the end, an address with a zone, and a
-    name whose last label is a number, which some programs would read as an address.
+    Raises `HostInvalid` for anything else: other scripts, wildcards, a dot at the end, an address with a zone, an IPv4
+    address written as IPv6, and a name whose last label is a number, which some programs would read as an address.
     """
     address = _address(text)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        raise HostInvalid
     if address is not None:
         return str(address)
     name = text.lower()
