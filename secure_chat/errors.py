@@ -394,6 +394,33 @@ class StorageFailed(ChatError):
     code = "storage.failed"
 
 
+class StorageLocked(ChatError):
+    """Another process works on this database."""
+
+    code = "storage.locked"
+    hint = "see it: secure-chat-server status"
+
+
+class StorageExposed(ChatError):
+    """Others could read or change the server's database, or it belongs to another user."""
+
+    code = "storage.exposed"
+
+
+class StorageUnsupported(ChatError):
+    """This Python's SQLite cannot do what the server needs."""
+
+    code = "storage.unsupported"
+    hint = "install a Python whose SQLite is 3.35 or newer and has FTS5"
+
+
+class StorageTooNew(ChatError):
+    """The database was written by a newer version."""
+
+    code = "storage.version"
+    hint = "install the newest secure-chat"
+
+
 # --- settings and the server's own files -----------------------------------------------------------
 
 

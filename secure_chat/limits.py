@@ -53,6 +53,18 @@ MAX_HISTORY_ROWS: Final = 200  # of one page; a screen or four
 MAX_PAGE_ROWS: Final = 500  # of one page of rooms or people
 MAX_ROOMS_PER_ACCOUNT: Final = 200  # memberships; keeps the welcome below one reply
 IDEMPOTENCY_HOURS: Final = 48  # how long a repeat is known; a week-end's reconnect starts over
+MAX_ROOMS: Final = 20_000  # of one server; all rooms' heads and members are kept in memory
+
+# --- the database --------------------------------------------------------------------------------
+DATABASE_BUSY_SECONDS: Final = 0.5  # nobody else writes; who waits longer has met a broken rule
+STORAGE_FULL_RETRY_SECONDS: Final = 5.0  # until the next probe of a full disk
+READ_SECONDS: Final = 1.0  # of one reading transaction; a longer one keeps the log from being reset
+CHECKPOINT_PAGES_IDLE: Final = 1000  # of the write-ahead log, when nothing else is to do
+CHECKPOINT_PAGES: Final = 4000  # of the write-ahead log, whatever there is to do
+MAX_WRITE_AHEAD_LOG_BYTES: Final = 64 * 1024 * 1024  # kept of its file after a reset
+FULL_TEXT_MERGE_PAGES: Final = 32  # of one step: some milliseconds
+MAX_REMEMBERED_RUNS: Final = 16 * 1024  # clients' runs whose highest id is in memory; others cost a look into the table
+SWEEP_ROWS: Final = 500  # of one maintenance step
 
 # --- sessions ------------------------------------------------------------------------------------
 RESUME_TOKEN_BYTES: Final = 32
