@@ -9,20 +9,23 @@ import pytest
 
 from tests.architecture.source import ROOT
 
-IMPATIENT = """
+PLANTED = """
 import socket, threading
 from tests import conftest
 
-conftest.LEAK_WAIT_SECONDS = 0.2
+conftest.LEAK_WAIT_SECONDS = {patience}
 kept = []
 never = threading.Event()
+
+def test_planted():
+    {body}
 """
 
 
-def run(directory: Path, body: str) -> subprocess.CompletedProcess[str]:
+def run(directory: Path, body: str, *, patience: float) -> subprocess.CompletedProcess[str]:
     """Run one test in a process of its own, under the fixtures of this project."""
     test = directory / "test_planted.py"
-    test.write_text(f"{IMPATIENT}\ndef test_planted():\n    {body}\n", encoding="utf-8")
+    test.write_text(PLANTED.format(patience=patience, body=body), encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-q", str(test)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": ""}
     return subprocess.run(
@@ -39,7 +42,7 @@ def run(directory: Path, body: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_what_a_test_leaves_behind_fails_it(tmp_path: Path, body: str, left: str) -> None:
-    done = run(tmp_path, body)
+    done = run(tmp_path, body, patience=0.2)
     assert done.returncode == 1
     assert "left behind: " in done.stdout
     assert left in done.stdout
@@ -54,5 +57,5 @@ def test_what_a_test_leaves_behind_fails_it(tmp_path: Path, body: str, left: str
     ],
 )
 def test_what_has_ended_soon_after_a_test_does_not_fail_it(tmp_path: Path, body: str) -> None:
-    done = run(tmp_path, body)
+    done = run(tmp_path, body, patience=60)
     assert done.returncode == 0, done.stdout + done.stderr
