@@ -1,0 +1,50 @@
+"""From outcomes and errors to reply frames."""
+
+from secure_chat.errors import ChatError
+from secure_chat.protocol import events as e
+from secure_chat.protocol.codec import encode
+from secure_chat.storage.outcomes import LoggedIn, Numbered, Opened, Outcome, Refused
+
+
+def failure(request: int, error: ChatError) -> bytes:
+    """The reply to a refused request; request 0: the connection is about to end."""
+    return encode(e.Failure(request, error.code, error.sentence, error.next_step, error.retry_after))
+
+
+def acknowledge(request: int, outcome: Outcome) -> bytes:
+    """The reply to an entry that the journal has decided; empty for a login, whose reply needs its token."""
+    match outcome:
+        case Numbered():
+            return encode(e.Accepted(request, outcome.room, outcome.number, outcome.time, outcome.changed))
+        case Refused():
+            return failure(request, outcome.error)
+        case Opened():
+            return _opened(request, outcome)
+        case LoggedIn():
+            return b""
+        case _:
+            return encode(e.Done(request))
+
+
+def welcome(request: int, outcome: LoggedIn, token: bytes, time_ms: int) -> bytes:
+    """The reply to a login as a device; `token` is shown once and only if the outcome says that it is new."""
+    return encode(
+        e.Welcome(
+            request,
+            outcome.user_id,
+            outcome.name,
+            outcome.role.value,
+            outcome.counter_before,
+            outcome.device_list_version,
+            time_ms,
+            list(outcome.rooms),
+            token if outcome.token_is_new else b"",
+            outcome.head,
+        )
+    )
+
+
+def _opened(request: int, outcome: Opened) -> bytes:
+    return encode(
+        e.RoomOpened(request, outcome.room, outcome.topic, outcome.head, outcome.first, outcome.after, outcome.members)
+    )

@@ -1,0 +1,27 @@
+"""A thread whose unexpected death the supervisor learns of."""
+
+import threading
+import traceback
+from collections.abc import Callable
+
+from secure_chat.server.inbox import Inbox
+from secure_chat.server.items import Died, SupervisorItem
+
+
+class SupervisedThread(threading.Thread):
+    """Runs `work`; an exception that leaves it goes to the supervisor's inbox, and the process ends with a message.
+
+    It is a daemon thread, so that one that hangs cannot keep a dying process alive; an orderly end joins it.
+    """
+
+    def __init__(self, name: str, work: Callable[[], None], supervisor: Inbox[SupervisorItem]) -> None:
+        super().__init__(name=name, daemon=True)
+        self._work = work
+        self._supervisor = supervisor
+
+    def run(self) -> None:
+        """Do the work to its end, or report how it broke."""
+        try:
+            self._work()
+        except BaseException:  # whatever it is: a server without this thread must not go on
+            self._supervisor.put(Died(self.name, traceback.format_exc()))
