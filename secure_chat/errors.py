@@ -608,3 +608,107 @@ class LoginDerivationRefused(ChatError):
     """The server asks for a weaker or unknown derivation of the login secret; nothing was sent."""
 
     code = "login.derivation_refused"
+
+
+# --- a client's connection and its commands --------------------------------------------------------
+
+
+class NetworkFailed(ChatError):
+    """The server cannot be reached."""
+
+    code = "net.failed"
+    hint = "is this machine online?"
+
+
+class NothingAnswers(NetworkFailed):
+    """Nothing answers at this address."""
+
+    code = "net.refused"
+    hint = "is the server running? On it: secure-chat-server status"
+
+
+class HostUnknown(NetworkFailed):
+    """This host name leads nowhere."""
+
+    code = "net.host_unknown"
+    hint = "is this machine online, and the name right?"
+
+
+class NoAnswer(NetworkFailed):
+    """The server does not answer."""
+
+    code = "net.no_answer"
+
+
+class ConnectionLost(NetworkFailed):
+    """The connection was lost."""
+
+    code = "net.lost"
+
+
+class NotConnected(NetworkFailed):
+    """There is no connection at the moment."""
+
+    code = "net.offline"
+    hint = "/reconnect tries at once, /status says how things are"
+
+
+class TooManyWaiting(NetworkFailed):
+    """Too many lines wait to be sent; this one was not taken."""
+
+    code = "net.queue_full"
+    hint = "/status says how things are"
+
+
+class ServerSaidNonsense(ChatError):
+    """The server said something that is not of this protocol."""
+
+    code = "server.nonsense"
+    hint = "one of the two may be too old: secure-chat --version, secure-chat-server version"
+
+
+class DeviceReplaced(ChatError):
+    """This device has connected somewhere else."""
+
+    code = "session.replaced"
+    hint = "is a copy of this profile in use? /reconnect takes the session back"
+
+
+class StoreCloned(ChatError):
+    """This device's store was restored or is used in two places."""
+
+    code = "store.cloned"
+    hint = "use one copy only; if you made none, tell your administrator"
+
+
+class UsageInvalid(ChatError):
+    """This command cannot be understood."""
+
+    code = "usage.invalid"
+    hint = "secure-chat --help"
+
+
+class NothingToAsk(ChatError):
+    """There is no terminal to ask on."""
+
+    code = "usage.no_terminal"
+    hint = "--passphrase-file PATH, or SECURE_CHAT_PASSPHRASE_FILE, for the passphrase"
+
+
+class PassphraseFileUnusable(ChatError):
+    """The file with the passphrase cannot be used."""
+
+    code = "usage.passphrase_file"
+
+
+class PassphrasesDiffer(ChatError):
+    """The two passphrases differ."""
+
+    code = "usage.passphrases_differ"
+
+
+class RecipientUnsupported(ChatError):
+    """This version sends to rooms only."""
+
+    code = "usage.recipient"
+    hint = "secure-chat send -t '#lobby' -m TEXT"

@@ -56,6 +56,7 @@ _FAMILIES: Final = {
     "permission": ExitCode.PERMISSION,
     "registration": ExitCode.PERMISSION,
     "invite": ExitCode.PERMISSION,
+    "store": ExitCode.PERMISSION,
     "device": ExitCode.PERMISSION,
     "vault": ExitCode.PERMISSION,
     "key": ExitCode.RECIPIENT_KEY,
@@ -65,6 +66,7 @@ _FAMILIES: Final = {
     "user": ExitCode.NOT_FOUND,
 }
 _CODES: Final = {
+    "server.nonsense": ExitCode.BUG,
     "tls.abuse": ExitCode.BUG,
     "room.unknown": ExitCode.NOT_FOUND,
     "room.not_member": ExitCode.PERMISSION,

@@ -141,3 +141,23 @@ FAILED_LOGIN_PAUSE_SECONDS: Final = 60.0  # after that many; a person reads a st
 PRESENCE_GRACE_SECONDS: Final = 30.0  # who is back by then was never gone
 PRESENCE_COUNT_ONLY_MEMBERS: Final = 200  # from here on coming and going is a number, not a list of names
 PRESENCE_INTERVAL_SECONDS: Final = 1.0  # one delta a room in this time
+
+# --- the client ------------------------------------------------------------------------------------
+CONNECT_SECONDS: Final = 30.0  # TCP to all addresses of a name together
+GREETING_SECONDS: Final = 60.0  # TLS and hello: a server that cannot do it in 10 s closes by itself
+ANSWER_SECONDS: Final = 150.0  # of a login or registration: 64 may wait before it, two a second
+CLIENT_PING_SECONDS: Final = 20.0  # of silence, then the client asks for a sign of life: some routers forget sooner
+CLIENT_SILENCE_SECONDS: Final = 20.0  # from that question to any byte; then the connection is dead
+CLIENT_CLOSING_SECONDS: Final = 0.5  # for the last bytes of a connection: who quits does not wait longer
+RECONNECT_FIRST_SECONDS: Final = 1.0  # before the first attempt after a loss; doubled each time
+RECONNECT_MOST_SECONDS: Final = 30.0  # a server that is back is found within this time
+SETTLED_CONNECTION_SECONDS: Final = 10.0  # a connection that stood so long begins the doubling anew
+ENROLMENT_ATTEMPTS: Final = 5  # connections on which a registration is asked for again before a person must
+MAX_WAITING_LINES: Final = 1000  # typed and not accepted; what waits is lost with the program
+MAX_HELD_EVENTS: Final = 1000  # newer events of a room kept while older ones are fetched; then those are fetched, too
+MAX_UNREAD_AT_START: Final = 200  # events of one room shown by themselves at a start; /history has the rest
+MAX_HISTORY_CALL: Final = 1000  # events of one /history; the next one goes on
+RETRY_INTERNAL_SECONDS: Final = 5.0  # after `internal` while catching up: the operator has been told
+MIN_PASSPHRASE_CHARACTERS: Final = 8  # Argon2id makes a guess dear, not impossible
+MAX_PASSPHRASE_FILE_BYTES: Final = 16 * 1024  # a passphrase is a line; what is longer is another file
+MAX_CLIENT_SETTINGS_BYTES: Final = 64 * 1024  # some dozens of lines
