@@ -39,6 +39,7 @@ _FAMILIES: Final = {
     "host": ExitCode.USAGE,
     "link": ExitCode.USAGE,
     "recovery": ExitCode.USAGE,
+    "passphrase": ExitCode.USAGE,
     "keys": ExitCode.USAGE,
     "profile": ExitCode.USAGE,
     "net": ExitCode.NETWORK,
