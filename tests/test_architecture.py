@@ -317,8 +317,8 @@ def test_the_map_is_drawn_from_the_first_lines(tmp_path: Path) -> None:
         "Threads and sockets.",
         "",
         "```text",
-        "acceptor.py  Who may come in.",
-        "room.py      Who is in a room.",
+        "acceptor.py              Who may come in.",
+        "room.py                  Who is in a room.",
         "```",
     ]
     page = house_map.rewrite(page_around("stale"), drawn)

@@ -69,8 +69,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
         (copy / path).write_text(content, encoding="utf-8")
     archive = build(copy, "sdist")
     unpacked = tmp_path_factory.mktemp("unpacked")
-    with tarfile.open(archive) as sdist:
-        sdist.extractall(unpacked, filter="data")
+    unpack(archive, unpacked)
     (top,) = unpacked.iterdir()
     with zipfile.ZipFile(build(top, "wheel")) as wheel:
         contents = {name: wheel.read(name) for name in wheel.namelist()}
@@ -86,6 +85,16 @@ def build(checkout: Path, target: str) -> Path:
     assert done.returncode == 0, done.stderr
     (made,) = (checkout / "dist").iterdir()
     return made
+
+
+def unpack(archive: Path, directory: Path) -> None:
+    """Write the plain files of a source archive below a directory; Python 3.11.2 has no extraction filters."""
+    with tarfile.open(archive) as sdist:
+        for member in sdist:
+            content = sdist.extractfile(member)
+            assert content is not None, f"{member.name} is no plain file"
+            (directory / member.name).parent.mkdir(parents=True, exist_ok=True)
+            (directory / member.name).write_bytes(content.read())
 
 
 def sources(place: str) -> set[str]:
@@ -127,9 +136,10 @@ def test_the_wheel_holds_both_packages_whole_and_nothing_else(published: Publish
     assert {"secure_chat/py.typed", "secure_chat_tools/py.typed"} <= code
 
 
-def test_the_wheel_carries_the_license(published: Published) -> None:
+def test_the_wheel_carries_the_licenses(published: Published) -> None:
     (name,) = (name for name in published.wheel if name.endswith("/licenses/LICENSE"))
     assert published.wheel[name].startswith(b"MIT License")
+    assert any(name.endswith("/licenses/secure_chat/data/LICENSE-UNICODE.txt") for name in published.wheel)
 
 
 def test_the_wheel_has_the_four_commands_and_each_has_its_function(published: Published) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 from tests.architecture.source import PRODUCT, ROOT, Module, modules
 
 MAPPED: Final = (*PRODUCT, "benchmarks")
+COLUMN: Final = 24  # the same everywhere, so that a new file changes one line
 BEGIN: Final = "<!-- map: begin (written by `make map`) -->"
 END: Final = "<!-- map: end -->"
 
@@ -32,8 +33,7 @@ def draw(found: Iterable[Module]) -> list[str]:
         if "__init__.py" in files:
             paragraphs.append(files.pop("__init__.py"))
         if files:
-            width = max(map(len, files))
-            lines = [f"{file:<{width}}  {line}" for file, line in sorted(files.items())]
+            lines = [f"{file:<{COLUMN}} {line}" for file, line in sorted(files.items())]
             paragraphs.append("\n".join(["```text", *lines, "```"]))
     return "\n\n".join(paragraphs).splitlines()
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.architecture.source import Module, dotted_name, last_name
 
-FOUNDATIONS: Final = ("errors", "names", "limits", "sanitize", "encoding", "certificates", "exit_codes")
+FOUNDATIONS: Final = ("errors", "exit_codes", "names", "limits", "sanitize", "data", "encoding", "certificates")
 SETTINGS: Final = "secure_chat.server.settings"
 
 # Every layer, and the layers that it may import besides the foundations and itself.
