@@ -18,6 +18,7 @@ MAX_NAME_CHARACTERS: Final = 32  # fits a prompt and a column
 MAX_NAME_BYTES: Final = 4 * MAX_NAME_CHARACTERS  # UTF-8 takes at most four bytes for a character
 MAX_ROOM_NAME_CHARACTERS: Final = 32  # fits a prompt and a column
 MAX_PASSPHRASE_BYTES: Final = 1024  # UTF-8; nobody types more, and preparing it takes time
+MAX_LOGGED_CHARACTERS: Final = 200  # of one value in a line of the log; a stranger may choose it
 MAX_COMBINING_MARKS: Final = 4  # marks on one base character; real orthographies need three
 MAX_DEVICES_PER_USER: Final = 8  # pairwise encryption to all of them fits one frame
 
@@ -47,6 +48,45 @@ MAX_ALL_RINGS_BYTES: Final = 128 * 1024 * 1024  # of all rooms; the least used s
 MAX_PENDING_CIPHERTEXT_BYTES: Final = 64 * 1024  # on one connection; no new write starts before it is gone
 MAX_JOINED_BYTES: Final = 64 * 1024  # of one cursor in one turn, in units of blobs
 SLOW_READER_SECONDS: Final = 30.0  # without a byte taken while data waits
+
+MAX_SENDS_A_TURN: Final = 256  # writes of one delivery pass; then the thread looks at its sockets again
+DELIVERY_SECONDS: Final = 0.005  # the same in time
+MAX_INTERNAL_ERRORS: Final = 3  # answered to one connection; then it is closed
+STORAGE_RETRY_SECONDS: Final = 5.0  # a full disk is tried again after this time
+READ_ONLY_SECONDS: Final = 60.0  # a server whose storage has failed still answers reads, then ends
+MAINTENANCE_SECONDS: Final = 60.0  # an idle journal looks after its database at least so often
+
+# --- a turn of an I/O thread -----------------------------------------------------------------------
+TURN_SECONDS: Final = 0.020  # of one turn; what is left over goes first in the next
+MAX_INPUT_BEFORE_LOGIN_BYTES: Final = 4 * 1024  # of ciphertext of one connection a turn
+MAX_INPUT_BYTES: Final = 64 * 1024  # the same after login
+MAX_TLS_PIECE_BYTES: Final = 4 * 1024  # fed to TLS at once: one call may work through all of it before it returns
+MAX_SILENT_TLS_BYTES: Final = 32 * 1024  # input without a byte of content; a full record has 16,406
+MAX_FRAMES_A_TURN: Final = 64  # of one connection; the others come first then
+MAX_HANDSHAKE_STEPS_A_TURN: Final = 32  # each costs up to 0.5 ms
+MAX_UNFINISHED_HANDSHAKES: Final = 128  # of one I/O thread; beyond it each new one displaces one at random
+MAX_WAITING_SOCKETS: Final = 1024  # accepted and not yet taken by an I/O thread; more are closed at once
+MAX_READS_UNDER_WAY: Final = 4  # pages and passphrase checks of one connection that are not answered yet
+MAX_THREAD_READS_UNDER_WAY: Final = 256  # the same of one I/O thread: 16 MiB of replies at most
+MAX_WAITING_REPLIES_BYTES: Final = 64 * 1024  # on one connection; beyond it the connection is not read
+MAX_WRITE_BYTES: Final = 63 * 1024  # plaintext of one write: with its records below the 64 KiB of ciphertext
+DISCARD_BYTES: Final = 64 * 1024  # read and thrown away after the last write, so that no reset destroys it
+DISCARD_SECONDS: Final = 1.0  # the same in time
+LIMITED_SECONDS: Final = 120.0  # in the state LIMITED: a small board derives two keys in this time
+THREAD_SWITCH_SECONDS: Final = 0.0005  # how long a thread that computes keeps the interpreter from the others
+LISTEN_BACKLOG: Final = 4096  # connections the system completes while the acceptor is busy
+ACCEPT_PAUSE_SECONDS: Final = 0.1  # after the system has no descriptor or memory left
+
+# --- watching and stopping -------------------------------------------------------------------------
+WATCH_SECONDS: Final = 0.25  # between two looks of the watchdog
+STUCK_LOOP_SECONDS: Final = 1.0  # a loop with work that has not turned: its stack is written down
+STUCK_JOURNAL_SECONDS: Final = 10.0  # the same of the journal, which waits for the disk
+STACKS_EVERY_SECONDS: Final = 60.0  # at most one set of stacks in this time
+SILENT_LOOP_SECONDS: Final = 30.0  # an I/O loop with work that has not turned: the process ends
+STOP_JOURNAL_SECONDS: Final = 2.0  # at a stop, to decide what has arrived
+STOP_FLUSH_SECONDS: Final = 2.0  # at a stop, to say goodbye to everybody
+STOP_RETRY_AFTER_SECONDS: Final = 2.0  # told at a stop: come back after one to two times this
+STOP_THREAD_SECONDS: Final = 10.0  # for a thread to end; then the process does not wait for it
 
 # --- rooms and pages -----------------------------------------------------------------------------
 MAX_HISTORY_ROWS: Final = 200  # of one page; a screen or four

@@ -1,11 +1,15 @@
 """A thread whose unexpected death the supervisor learns of."""
 
+import logging
 import threading
 import traceback
 from collections.abc import Callable
+from typing import Final
 
 from secure_chat.server.inbox import Inbox
 from secure_chat.server.items import Died, SupervisorItem
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class SupervisedThread(threading.Thread):
@@ -24,4 +28,6 @@ class SupervisedThread(threading.Thread):
         try:
             self._work()
         except BaseException:  # whatever it is: a server without this thread must not go on
-            self._supervisor.put(Died(self.name, traceback.format_exc()))
+            report = traceback.format_exc()
+            _LOG.exception("thread %s has died", self.name)
+            self._supervisor.put(Died(self.name, report))
