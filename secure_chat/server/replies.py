@@ -3,12 +3,17 @@
 from secure_chat.errors import ChatError
 from secure_chat.protocol import events as e
 from secure_chat.protocol.codec import encode
-from secure_chat.storage.outcomes import LoggedIn, Numbered, Opened, Outcome, Refused
+from secure_chat.storage.outcomes import LoggedIn, Numbered, Opened, Outcome, Refused, Settled
 
 
 def failure(request: int, error: ChatError) -> bytes:
     """The reply to a refused request; request 0: the connection is about to end."""
     return encode(e.Failure(request, error.code, error.sentence, error.next_step, error.retry_after))
+
+
+def done(request: int) -> bytes:
+    """The reply to what needs no other."""
+    return encode(e.Done(request))
 
 
 def acknowledge(request: int, outcome: Outcome) -> bytes:
@@ -22,8 +27,8 @@ def acknowledge(request: int, outcome: Outcome) -> bytes:
             return _opened(request, outcome)
         case LoggedIn():
             return b""
-        case _:
-            return encode(e.Done(request))
+        case Settled():
+            return done(request)
 
 
 def welcome(request: int, outcome: LoggedIn, token: bytes, time_ms: int) -> bytes:

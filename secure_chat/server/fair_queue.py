@@ -1,0 +1,99 @@
+"""Jobs that wait for a few threads, fair over whom they belong to: nobody's many hold up another's one."""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from secure_chat.errors import Busy
+
+Owner = TypeVar("Owner", bound=Hashable)
+Job = TypeVar("Job")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may wait: in all, and of one owner; of each owner one job runs at a time."""
+
+    waiting: int
+    waiting_of_one: int
+    retry_after: float  # seconds, for those who are turned away
+
+
+class FairQueue(Generic[Owner, Job]):
+    """Round-robin over owners, one running job each. `put`, `take`, `done` and `remove` may be called by any thread."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._changed = threading.Condition()  # tier 1: everything below
+        self._waiting: OrderedDict[Owner, deque[Job]] = OrderedDict()  # owners in the order of their turns
+        self._running: set[Owner] = set()
+        self._size = 0
+        self._closed = False
+
+    def put(self, owner: Owner, job: Job) -> None:
+        """Let a job wait. Raises `Busy` when too much waits already, of all or of this owner."""
+        with self._changed:
+            own = self._waiting.get(owner)
+            if self._closed or self._size >= self._bounds.waiting:
+                raise Busy(retry_after=self._bounds.retry_after)
+            if own is not None and len(own) >= self._bounds.waiting_of_one:
+                raise Busy("Too much of yours waits already.", retry_after=self._bounds.retry_after)
+            self._waiting.setdefault(owner, deque()).append(job)
+            self._size += 1
+            if owner not in self._running:
+                self._changed.notify()
+
+    def take(self) -> tuple[Owner, Job] | None:
+        """The next job whose owner has none running; waits for one. None: the queue was closed.
+
+        Whoever takes a job says `done` when it has ended.
+        """
+        with self._changed:
+            while True:
+                if self._closed:
+                    return None
+                for owner, jobs in self._waiting.items():
+                    if owner in self._running:
+                        continue
+                    job = jobs.popleft()
+                    self._size -= 1
+                    self._running.add(owner)
+                    del self._waiting[owner]
+                    if jobs:
+                        self._waiting[owner] = jobs  # at the end: the others come first
+                    return owner, job
+                self._changed.wait()
+
+    def done(self, owner: Owner) -> None:
+        """The running job of this owner has ended."""
+        with self._changed:
+            self._running.discard(owner)
+            if owner in self._waiting:
+                self._changed.notify()
+
+    def remove(self, job: Job) -> bool:
+        """Take a waiting job out, found by equality; tells whether it still waited."""
+        with self._changed:
+            for owner, jobs in self._waiting.items():
+                if job in jobs:
+                    jobs.remove(job)
+                    self._size -= 1
+                    if not jobs:
+                        del self._waiting[owner]
+                    return True
+            return False
+
+    def close(self) -> None:
+        """Nothing is taken any more; whoever waits for a job is woken. What waits is dropped."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._size = 0
+            self._changed.notify_all()
+
+    def __len__(self) -> int:
+        """How many jobs wait."""
+        with self._changed:
+            return self._size
