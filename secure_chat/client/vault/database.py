@@ -54,8 +54,10 @@ class Database:
     def __init__(self, path: Path, factory: ConnectionFactory = connect) -> None:
         """Open and configure. Raises `VaultDamaged`, `VaultFailed` or `ProfileBusy`."""
         self._failure: type[ChatError] | None = None
+        self._closed = False
         with self._typed_errors():
             self._connection = factory(path)
+        self._connection.text_factory = _lenient_text
         try:
             with self._typed_errors():
                 for setting in _SETTINGS:
@@ -91,7 +93,13 @@ class Database:
         self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
-        """Checkpoint, truncate, close. A disk that fails now loses nothing: what was committed stays in the WAL."""
+        """Checkpoint, truncate, close; a second call does nothing.
+
+        A disk that fails now loses nothing: what was committed stays in the WAL.
+        """
+        if self._closed:
+            return
+        self._closed = True
         try:
             with contextlib.suppress(ChatError):
                 self.truncate_log()
@@ -117,6 +125,11 @@ class Database:
             if issubclass(kind, _ENDS_THE_VAULT):
                 self._failure = kind
             raise kind from error
+
+
+def _lenient_text(data: bytes) -> str:
+    # In an altered file a text may be no text; whatever becomes of it here fails the next check.
+    return data.decode("utf-8", "replace")
 
 
 def _kind(error: sqlite3.Error) -> type[ChatError] | None:

@@ -32,28 +32,29 @@ def add_input_line(vault: Vault, text: str) -> None:
 
 def drafts(vault: Vault) -> dict[str, str]:
     """Room to what was typed there and not sent."""
-    return {room: draft.text for room, draft in vault.scan(DRAFTS)}
+    return {draft.room: draft.text for _, draft in vault.scan(DRAFTS)}
 
 
 def keep_draft(vault: Vault, room: str, text: str) -> None:
-    """Keep what was typed in a room; an empty text removes it. One that is too long or no text is not kept."""
+    """Keep what was typed in a room; an empty text removes it. A text too long, or none, is not kept."""
     with vault.transaction() as transaction:
+        row_id = transaction.hidden_id(DRAFTS, room)
         if not text:
-            transaction.delete(DRAFTS, room)
+            transaction.delete(DRAFTS, row_id)
         elif _can_be_kept(text):
-            transaction.put(DRAFTS, room, Draft(text))
+            transaction.put(DRAFTS, row_id, Draft(room, text))
 
 
 def read_markers(vault: Vault) -> dict[str, int]:
     """Room to the highest number seen there."""
-    return {room: marker.number for room, marker in vault.scan(READ_MARKERS)}
+    return {marker.room: marker.number for _, marker in vault.scan(READ_MARKERS)}
 
 
 def keep_read_markers(vault: Vault, markers: dict[str, int]) -> None:
     """Keep the divider of several rooms at once."""
     with vault.transaction() as transaction:
         for room, number in markers.items():
-            transaction.put(READ_MARKERS, room, ReadMarker(number))
+            transaction.put(READ_MARKERS, transaction.hidden_id(READ_MARKERS, room), ReadMarker(room, number))
 
 
 def _can_be_kept(text: str) -> bool:

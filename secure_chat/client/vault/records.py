@@ -93,6 +93,7 @@ class InputLine:
 class ReadMarker:
     """The highest number of a room's log that the person has seen: the unread divider stands after it."""
 
+    room: str
     number: int
 
 
@@ -100,6 +101,7 @@ class ReadMarker:
 class Draft:
     """What was typed in a room and not sent."""
 
+    room: str
     text: str = field(repr=False)
 
 

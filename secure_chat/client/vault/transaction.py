@@ -1,5 +1,6 @@
 """One transaction of the vault: typed rows read and written, all of them kept or none."""
 
+import hmac
 from collections.abc import Callable
 from typing import Final
 
@@ -7,6 +8,7 @@ from secure_chat import limits
 from secure_chat.client.vault.database import Database
 from secure_chat.client.vault.rows import NONCE_BYTES, RowAddress, open_row, seal_row
 from secure_chat.client.vault.tables import Record, Table
+from secure_chat.encoding import Writer, tag
 from secure_chat.errors import VaultDamaged
 
 _GET: Final = "SELECT row_id, schema, generation, nonce, sealed FROM rows WHERE table_name = ? AND row_id = ?"
@@ -62,6 +64,14 @@ class Transaction:
     def delete(self, table: Table[Record], row_id: str) -> None:
         """Overwrite and remove a row; one that is not there is no error."""
         self._execute(_DELETE, (table.name, row_id))
+
+    def hidden_id(self, table: Table[Record], name: str) -> str:
+        """A row id that tells nobody without the key for which `name` the row is: ids stand in the file as they are.
+
+        The first 16 bytes of HMAC-SHA-256(master key, T("row-id") || enc(table str, name str)) in hexadecimal.
+        """
+        content = tag("row-id") + Writer().text(table.name).text(name).finish()
+        return hmac.digest(self._key, content, "sha256")[:16].hex()
 
     def end(self) -> None:
         """Refuse everything from now on."""
