@@ -122,6 +122,7 @@ def test_an_import_that_points_up_is_seen(tmp_path: Path, path: str, line: str) 
         (STORAGE, "import sqlite3\nfrom secure_chat.protocol import frames"),
         (SERVER, "import socket, threading\nfrom secure_chat.storage import rooms\nfrom . import room"),
         (CLIENT, "from secure_chat.e2ee import session\nimport datetime\ndatetime.datetime.now()"),
+        (TOOLS, "from secure_chat import __version__, errors"),
         (TOOLS, "from secure_chat.server.settings import Settings\nfrom secure_chat.server import settings"),
         ("tests/test_anything.py", "from secure_chat.server import journal\nimport secure_chat_tools"),
     ],

@@ -41,7 +41,7 @@ def layer(name: str) -> str | None:
         return "tools"
     if first != "secure_chat":
         return None
-    if not rest or rest[0] in FOUNDATIONS:
+    if not rest or rest[0] in FOUNDATIONS or rest == ["__version__"]:
         return "foundations"
     return rest[0] if rest[0] in LAYERS else "unknown"
 
