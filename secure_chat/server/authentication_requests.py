@@ -1,4 +1,7 @@
-"""What the authentication pool may be asked: the kinds of requests, made by handlers on the I/O threads."""
+"""What the authentication pool may be asked: the kinds of requests, made by handlers on the I/O threads.
+
+`cost` and `registration` are the settings that were live when the request came.
+"""
 
 from typing import TypeAlias
 
@@ -28,6 +31,7 @@ class CheckLogin(AuthenticationRequest, frozen=True, gc=False):
 
     command: Login
     binding: Binding
+    cost: int
 
 
 class CheckRegistration(AuthenticationRequest, frozen=True, gc=False):
@@ -35,7 +39,8 @@ class CheckRegistration(AuthenticationRequest, frozen=True, gc=False):
 
     command: Register
     binding: Binding
-    registration: str  # the mode that was live when the request came: closed, invite, open
+    cost: int
+    registration: str  # closed, invite, open
 
 
 class CheckRecovery(AuthenticationRequest, frozen=True, gc=False):
@@ -43,6 +48,7 @@ class CheckRecovery(AuthenticationRequest, frozen=True, gc=False):
 
     command: Recover
     binding: Binding
+    cost: int
     limited: LimitedSession | None
 
 
@@ -50,6 +56,7 @@ class CheckPassphraseChange(AuthenticationRequest, frozen=True, gc=False):
     """Is the old secret right?"""
 
     command: PassphraseChange
+    cost: int
     session: Session
 
 

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from secure_chat.errors import Busy
 
 Owner = TypeVar("Owner", bound=Hashable)
+Ticket = TypeVar("Ticket", bound=Hashable)
 Job = TypeVar("Job")
 
 
@@ -21,26 +22,28 @@ class Bounds:
     retry_after: float  # seconds, for those who are turned away
 
 
-class FairQueue(Generic[Owner, Job]):
+class FairQueue(Generic[Owner, Ticket, Job]):
     """Round-robin over owners, one running job each. `put`, `take`, `done` and `remove` may be called by any thread."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._changed = threading.Condition()  # tier 1: everything below
-        self._waiting: OrderedDict[Owner, deque[Job]] = OrderedDict()  # owners in the order of their turns
+        self._waiting: OrderedDict[Owner, deque[tuple[Ticket, Job]]] = (
+            OrderedDict()
+        )  # owners in the order of their turns
         self._running: set[Owner] = set()
         self._size = 0
         self._closed = False
 
-    def put(self, owner: Owner, job: Job) -> None:
-        """Let a job wait. Raises `Busy` when too much waits already, of all or of this owner."""
+    def put(self, owner: Owner, ticket: Ticket, job: Job) -> None:
+        """Let a job wait; `ticket` finds it again. Raises `Busy` when too much waits, of all or of this owner."""
         with self._changed:
             own = self._waiting.get(owner)
             if self._closed or self._size >= self._bounds.waiting:
                 raise Busy(retry_after=self._bounds.retry_after)
             if own is not None and len(own) >= self._bounds.waiting_of_one:
                 raise Busy("Too much of yours waits already.", retry_after=self._bounds.retry_after)
-            self._waiting.setdefault(owner, deque()).append(job)
+            self._waiting.setdefault(owner, deque()).append((ticket, job))
             self._size += 1
             if owner not in self._running:
                 self._changed.notify()
@@ -57,7 +60,7 @@ class FairQueue(Generic[Owner, Job]):
                 for owner, jobs in self._waiting.items():
                     if owner in self._running:
                         continue
-                    job = jobs.popleft()
+                    _, job = jobs.popleft()
                     self._size -= 1
                     self._running.add(owner)
                     del self._waiting[owner]
@@ -73,17 +76,20 @@ class FairQueue(Generic[Owner, Job]):
             if owner in self._waiting:
                 self._changed.notify()
 
-    def remove(self, job: Job) -> bool:
-        """Take a waiting job out, found by equality; tells whether it still waited."""
+    def remove(self, ticket: Ticket) -> int:
+        """Take all waiting jobs of this ticket out; returns how many there were."""
+        removed = 0
         with self._changed:
-            for owner, jobs in self._waiting.items():
-                if job in jobs:
-                    jobs.remove(job)
-                    self._size -= 1
-                    if not jobs:
-                        del self._waiting[owner]
-                    return True
-            return False
+            for owner in list(self._waiting):
+                jobs = self._waiting[owner]
+                kept = deque(waiting for waiting in jobs if waiting[0] != ticket)
+                removed += len(jobs) - len(kept)
+                if kept:
+                    self._waiting[owner] = kept
+                else:
+                    del self._waiting[owner]
+            self._size -= removed
+        return removed
 
     def close(self) -> None:
         """Nothing is taken any more; whoever waits for a job is woken. What waits is dropped."""

@@ -35,12 +35,12 @@ def register(command: c.Register, context: Context, facts: ServerFacts) -> Check
     if facts.registration != "open" and not command.token:
         raise RegistrationClosed("An account on this server needs an invite.")
     _check_token(command.token)
-    return CheckRegistration(command.id, command, _binding(context, facts), facts.registration)
+    return CheckRegistration(command.id, command, _binding(context, facts), facts.bcrypt_cost, facts.registration)
 
 
 def log_in(command: c.Login, context: Context, facts: ServerFacts) -> CheckLogin:
     """Log in by passphrase, as a device or only in order to recover."""
-    return CheckLogin(command.id, command, _binding(context, facts))
+    return CheckLogin(command.id, command, _binding(context, facts), facts.bcrypt_cost)
 
 
 def resume(command: c.Resume, context: Context, facts: ServerFacts) -> WithToken:
@@ -64,12 +64,12 @@ def recover(command: c.Recover, context: Context, facts: ServerFacts) -> CheckRe
     _check_token(command.token)
     if context.limited is None and not command.token:
         raise InviteUnknown("A recovery needs a login before it, or a link from an administrator.")
-    return CheckRecovery(command.id, command, _binding(context, facts), context.limited)
+    return CheckRecovery(command.id, command, _binding(context, facts), facts.bcrypt_cost, context.limited)
 
 
-def change_passphrase(command: c.PassphraseChange, context: Context, _: ServerFacts) -> CheckPassphraseChange:
+def change_passphrase(command: c.PassphraseChange, context: Context, facts: ServerFacts) -> CheckPassphraseChange:
     """Replace the login secret."""
-    return CheckPassphraseChange(command.id, command, context.ready)
+    return CheckPassphraseChange(command.id, command, facts.bcrypt_cost, context.ready)
 
 
 def _check_token(token: bytes) -> None:

@@ -11,4 +11,5 @@ class ServerFacts:
 
     server_id: bytes  # 32
     registration: str  # closed, invite, open
+    bcrypt_cost: int
     draw: Callable[[int], bytes] = secrets.token_bytes
