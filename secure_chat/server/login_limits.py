@@ -1,6 +1,7 @@
 """How often an address may try: token buckets for logins and registrations, counts of wrong passphrases."""
 
 import ipaddress
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -9,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from secure_chat.errors import AuthenticationFailed, RateLimited
 from secure_chat.limits import FAILED_LOGIN_MEMORY_SECONDS, MAX_LIMITED_ADDRESSES
+from secure_chat.server.rate_limit import TokenBucket
 from secure_chat.server.settings.model import LoginRules, Rates
 
 Key = TypeVar("Key", bound=Hashable)
@@ -27,14 +29,6 @@ def address_prefix(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.IPv6Network((parsed, _IPV6_PREFIX), strict=False))
-
-
-@dataclass(frozen=True, slots=True)
-class _Level:
-    """What was left in a bucket at a time."""
-
-    tokens: float
-    time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +75,8 @@ class LoginLimits:
         self._lock = threading.Lock()  # tier 1: rules and tables
         self._login = login
         self._rates = rates
-        self._logins: _Table[str, _Level] = _Table()
-        self._registrations: _Table[str, _Level] = _Table()
+        self._logins: _Table[str, TokenBucket] = _Table()
+        self._registrations: _Table[str, TokenBucket] = _Table()
         self._tries: _Table[tuple[str, str], _Tries] = _Table()
 
     def configure(self, login: LoginRules, rates: Rates) -> None:
@@ -111,7 +105,7 @@ class LoginLimits:
             if tries is None or now >= tries.paused_until:
                 return
             wait = tries.paused_until - now
-        raise RateLimited("Too many wrong passphrases for this name from here.", retry_after=round(wait, 1))
+        raise RateLimited("Too many wrong passphrases for this name from here.", retry_after=math.ceil(wait * 10) / 10)
 
     def failed(self, address: str, name: str, now: float) -> AuthenticationFailed:
         """Count a wrong passphrase; returns what to say, the same for names that exist and that do not."""
@@ -131,12 +125,12 @@ class LoginLimits:
             self._tries.drop((address_prefix(address), name))
 
 
-def _take(table: _Table[str, _Level], key: str, rate: float, burst: int, now: float) -> None:
-    level = table.get(key)
-    tokens = float(burst) if level is None else min(float(burst), level.tokens + max(0.0, now - level.time) * rate)
-    if tokens < 1.0:
-        raise RateLimited("Too many tries from this address.", retry_after=round((1.0 - tokens) / rate, 1))
-    table.put(key, _Level(tokens - 1.0, now))
+def _take(table: _Table[str, TokenBucket], key: str, rate: float, burst: int, now: float) -> None:
+    bucket = table.get(key) or TokenBucket(burst, now)
+    table.put(key, bucket)
+    wait = bucket.take(rate, burst, now)
+    if wait > 0:
+        raise RateLimited("Too many tries from this address.", retry_after=math.ceil(wait * 10) / 10)
 
 
 def _sentence(left: int, pause: float) -> str:

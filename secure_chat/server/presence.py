@@ -1,4 +1,4 @@
-"""Who is online: what a room is told of it, once a second at most, and the list that `user.list` shows."""
+"""Who is online: what a room is told of it, once a second at most, and the list of all who are."""
 
 import bisect
 import heapq
@@ -12,20 +12,6 @@ from secure_chat.limits import (
 )
 from secure_chat.protocol.events import Person, Presence
 from secure_chat.protocol.states import Role
-
-
-@dataclass(frozen=True, slots=True)
-class PeopleOnline:
-    """Everybody who is online, in order of names: immutable, shared by all threads."""
-
-    people: tuple[Person, ...] = ()
-    names: frozenset[str] = frozenset()
-
-    def page_after(self, name: str, rows: int) -> tuple[list[Person], bool]:
-        """At most `rows` people after `name` ("" for the first page), and whether there are more."""
-        start = bisect.bisect_right(self.people, name, key=_name_of)
-        page = self.people[start : start + rows]
-        return list(page), start + rows < len(self.people)
 
 
 @dataclass(slots=True)
@@ -54,9 +40,9 @@ class PresenceTable:
     """Who is online in which room. Owned by the journal thread; `now` is monotonic seconds and never goes back.
 
     An account is online from its first connection until its last has ended and `grace` seconds have passed, or at
-    once when it logged out. A room hears of it in one delta for each `PRESENCE_INTERVAL_SECONDS`, the first at once;
-    who went and came back within one delta is not mentioned. A room of `PRESENCE_COUNT_ONLY_MEMBERS` members hears
-    the number alone.
+    once when its session was ended. A room hears of it in one delta for each `PRESENCE_INTERVAL_SECONDS`, the first
+    at once; who went and came back within one delta is not mentioned. A room of `PRESENCE_COUNT_ONLY_MEMBERS` members
+    hears the number alone.
     """
 
     def __init__(self, members: Iterable[tuple[str, int]] = (), grace: float = PRESENCE_GRACE_SECONDS) -> None:
@@ -68,7 +54,6 @@ class PresenceTable:
         self._sorted: list[tuple[str, int]] = []
         self._ending: list[tuple[float, int]] = []  # heap of (end of the grace, account); some are outdated
         self._due: list[tuple[float, str]] = []  # heap of (when a room may hear, room); each waiting room once
-        self._snapshot: PeopleOnline | None = PeopleOnline()
 
     # --- what happened -------------------------------------------------------------------------------
 
@@ -81,23 +66,34 @@ class PresenceTable:
             return
         self._accounts[account] = added = _Account(name, role, {connection}, set(rooms))
         bisect.insort(self._sorted, (name, account))
-        self._snapshot = None
         for room in added.rooms:
             self._appear(room, account, name)
 
-    def disconnected(self, account: int, connection: int, now: float, logged_out: bool = False) -> None:
-        """A connection has ended; without grace when it logged out or its session was ended."""
+    def disconnected(self, account: int, connection: int, now: float) -> None:
+        """A connection has ended; the grace begins with the last one."""
         known = self._accounts.get(account)
         if known is None:
             return
         known.connections.discard(connection)
         if known.connections:
             return
-        if logged_out or self._grace <= 0:
+        if self._grace <= 0:
             self._remove(account, known)
             return
         known.gone_at = now + self._grace
         heapq.heappush(self._ending, (known.gone_at, account))
+
+    def sessions_ended(self, account: int, connection: int | None, except_connection: int | None) -> None:
+        """Connections of an account are being closed, one, all, or all but one: they end without grace."""
+        known = self._accounts.get(account)
+        if known is None:
+            return
+        if connection is not None:
+            known.connections.discard(connection)
+        else:
+            known.connections &= {except_connection}
+        if not known.connections:
+            self._remove(account, known)
 
     def membership_began(self, room: str, account: int) -> None:
         """Somebody joined a room, online or not."""
@@ -127,7 +123,6 @@ class PresenceTable:
         known = self._accounts.get(account)
         if known is not None:
             known.role = role
-            self._snapshot = None
 
     # --- what is to be told ----------------------------------------------------------------------------
 
@@ -151,21 +146,26 @@ class PresenceTable:
                 deltas.append(delta)
         return deltas
 
-    def online(self) -> PeopleOnline:
-        """Everybody who is online now; the same object as long as nothing changes."""
-        if self._snapshot is None:
-            people = tuple(
-                Person(name, self._accounts[account].role.value, online=True) for name, account in self._sorted
-            )
-            self._snapshot = PeopleOnline(people, frozenset(person.name for person in people))
-        return self._snapshot
+    def page_after(self, name: str, rows: int) -> tuple[list[Person], bool]:
+        """At most `rows` people who are online, in order of names after `name`, and whether there are more."""
+        start = bisect.bisect_right(self._sorted, name, key=_name_of)
+        page = self._sorted[start : start + rows]
+        people = [Person(name, self._accounts[account].role.value, online=True) for name, account in page]
+        return people, start + rows < len(self._sorted)
+
+    def online(self) -> frozenset[int]:
+        """The accounts that are online."""
+        return frozenset(self._accounts)
+
+    def __len__(self) -> int:
+        """How many people are online."""
+        return len(self._accounts)
 
     # --- inside ----------------------------------------------------------------------------------------
 
     def _remove(self, account: int, known: _Account) -> None:
         del self._accounts[account]
         del self._sorted[bisect.bisect_left(self._sorted, (known.name, account))]
-        self._snapshot = None
         for room in known.rooms:
             state = self._rooms[room]
             state.online.discard(account)
@@ -202,5 +202,5 @@ class PresenceTable:
         return Presence(room, sorted(came), sorted(went), count)
 
 
-def _name_of(person: Person) -> str:
-    return person.name
+def _name_of(row: tuple[str, int]) -> str:
+    return row[0]
