@@ -26,6 +26,7 @@ MAX_DEVICES_PER_USER: Final = 8  # pairwise encryption to all of them fits one f
 AUTHORITY_DAYS: Final = 3650  # an authority is replaced by decision, not by surprise
 CERTIFICATE_DAYS: Final = 90  # a stolen server key is of use no longer than this
 MAX_CERTIFICATE_DAYS: Final = 825  # what common verifiers accept at most
+CERTIFICATE_WARNING_DAYS: Final = 30  # below it `verify` says that the end is near
 CERTIFICATE_BACKDATE_SECONDS: Final = 300  # a client whose clock is some minutes behind gets in
 MAX_CERTIFICATE_NAMES: Final = 64  # names in one certificate; the whole of it travels in every handshake
 MAX_CERTIFICATE_FILE_BYTES: Final = 64 * 1024  # a chain is 2 KB; what is longer is another file

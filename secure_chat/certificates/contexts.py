@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from secure_chat.certificates.files import read_private
+from secure_chat.certificates.hosts import canonical_host
 from secure_chat.certificates.issuing import trust_anchor
 from secure_chat.certificates.pins import authority_pin, format_pin
 from secure_chat.errors import CertificateError, CertificateMissing, TlsError, TlsNameError, TlsPinError, TlsTimeError
@@ -113,11 +114,11 @@ def explain_tls_error(error: ssl.SSLError, *, host: str, authority: bytes, now: 
 def rehearse(certificate: Path, key: Path, authority: bytes, host: str, now: datetime) -> None:
     """Do in memory the whole handshake of a client that asks for `host` under `authority`; the clock is the system's.
 
-    Raises what that client would tell its person, or the `CertificateError` of `server_context`.
+    Raises what that client would tell its person, `HostInvalid`, or the `CertificateError` of `server_context`.
     """
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     server = server_context(certificate, key).wrap_bio(to_server, to_client, server_side=True)
-    client = client_context(authority).wrap_bio(to_client, to_server, server_hostname=host)
+    client = client_context(authority).wrap_bio(to_client, to_server, server_hostname=canonical_host(host))
     with _explained(host, authority, now):
         for side in (client, server, client, server):
             with _unfinished():

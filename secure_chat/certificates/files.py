@@ -20,6 +20,12 @@ PUBLIC_FILE_MODE: Final = 0o644
 _OTHERS: Final = 0o077  # whatever group and others may do
 
 
+def exists(path: Path) -> bool:
+    """Whether a file is there. Raises `CertificateExposed` where this user may not even look."""
+    with _reported(path):
+        return path.exists()
+
+
 def read_public(path: Path) -> bytes:
     """The content of a certificate's file. Raises `CertificateMissing` or `CertificateError`."""
     with _reported(path), path.open("rb") as file:
@@ -73,7 +79,7 @@ def replace(path: Path, content: bytes, mode: int) -> None:
 
 def keep(path: Path, place: Path, name: str) -> None:
     """Give a file, if it is there, a second name in the directory `place`: `name` and its suffix, or the next free."""
-    if not path.exists():
+    if not exists(path):
         return
     make_private_directory(place)
     with _reported(path):

@@ -11,6 +11,9 @@ from secure_chat.limits import MAX_HOST_CHARACTERS
 _LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII)
 
+_REFUSED: Final = "{} is not a host name or an address."
+_SHOWN: Final = 60  # characters of a wrong name that an error repeats
+
 
 def canonical_host(text: str) -> str:
     """A host name in lower case, or an address in its shortest form, an IPv6 one without brackets.
@@ -20,14 +23,17 @@ def canonical_host(text: str) -> str:
     """
     address = _address(text)
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        raise HostInvalid
+        raise HostInvalid(_REFUSED.format(ascii(text[:_SHOWN])))
     if address is not None:
         return str(address)
     name = text.lower()
-    if len(text) > MAX_HOST_CHARACTERS or not text.isascii() or not _NAME.fullmatch(name):
-        raise HostInvalid
-    if name.rpartition(".")[2].isdigit():
-        raise HostInvalid
+    if (
+        len(text) > MAX_HOST_CHARACTERS
+        or not text.isascii()
+        or not _NAME.fullmatch(name)
+        or name.rpartition(".")[2].isdigit()
+    ):
+        raise HostInvalid(_REFUSED.format(ascii(text[:_SHOWN])))
     return name
 
 

@@ -28,6 +28,7 @@ from secure_chat.certificates.files import (
     PRIVATE_FILE_MODE,
     PUBLIC_FILE_MODE,
     changing,
+    exists,
     keep,
     make_private_directory,
     read_private,
@@ -92,7 +93,7 @@ class CertificateDirectory:
 
     def has_authority(self) -> bool:
         """Whether an authority was made: its certificate is here, or a server's from one that is kept elsewhere."""
-        return self.authority_certificate.exists() or self.server_certificate.exists()
+        return exists(self.authority_certificate) or exists(self.server_certificate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +135,10 @@ def prepare(directory: CertificateDirectory, names: Sequence[str], now: datetime
     authority exists, for a new one would look to every client like an attack.
     """
     authority_made = not directory.has_authority()
-    log_key_made = authority_made and not directory.log_key.exists()
+    log_key_made = authority_made and not exists(directory.log_key)
     if authority_made:
         make_authority(directory, now)
-    certificate_made = not directory.server_certificate.exists()
+    certificate_made = not exists(directory.server_certificate)
     if certificate_made:
         issue_server(directory, names, CERTIFICATE_DAYS, now)
     identity = load_server_identity(directory.server_certificate, directory.log_key)
@@ -158,9 +159,9 @@ def make_authority(directory: CertificateDirectory, now: datetime) -> bytes:
                 hint="see it: secure-chat-certs show",
             )
         make_private_directory(directory.authority_key.parent)
-        if not directory.log_key.exists():
+        if not exists(directory.log_key):
             write_new(directory.log_key, _pem(ed25519.Ed25519PrivateKey.generate()), PRIVATE_FILE_MODE)
-        if not directory.authority_key.exists():
+        if not exists(directory.authority_key):
             write_new(directory.authority_key, _pem(make_key()), PRIVATE_FILE_MODE)
         certificate = authority_certificate(_load_p256(directory.authority_key), now)
         write_new(directory.authority_certificate, certificate.public_bytes(Encoding.PEM), PUBLIC_FILE_MODE)
@@ -198,7 +199,7 @@ def issue_client(
     path = directory.clients / f"{canonical_host(names[0])}.crt"
     make_private_directory(directory.clients)
     with changing(directory.path):
-        if path.exists():
+        if exists(path):
             raise CertificateExists(f"{path} exists; nothing was overwritten.", hint="give another first --san")
         write_new(path.with_name(f"{path.stem}.key"), _pem(key), PRIVATE_FILE_MODE)
         write_new(path, _chain(certificate, authority), PUBLIC_FILE_MODE)
@@ -289,7 +290,7 @@ def _load_p256(path: Path) -> ec.EllipticCurvePrivateKey:
 
 def _name_of_present(directory: CertificateDirectory) -> str:
     """What the server's present files are called once they are retired."""
-    if not directory.server_certificate.exists():
+    if not exists(directory.server_certificate):
         return "server-unused"
     return f"server-{load_certificates(directory.server_certificate)[0].serial_number:040x}"
 

@@ -87,8 +87,8 @@ def _parse_address(address: str) -> tuple[str, int]:
         raise LinkInvalid("The address in this link is not a host and a port.")
     try:
         host = canonical_host(match["ipv6"] or match["name"])
-    except HostInvalid as error:
-        raise LinkInvalid("The host in this link is neither a name nor an address.") from error
+    except HostInvalid:
+        raise LinkInvalid("The host in this link is neither a name nor an address.") from None
     if (":" in host) != (match["ipv6"] is not None):
         raise LinkInvalid("Only an IPv6 address stands in brackets.")
     return host, int(match["port"] or DEFAULT_PORT)
@@ -121,8 +121,8 @@ def _check(link: Link) -> None:
         if canonical_host(link.host) != link.host:
             raise HostInvalid
         authority_key(link.authority)
-    except HostInvalid as error:
-        raise LinkInvalid("The host in this link is neither a name nor an address.") from error
+    except HostInvalid:
+        raise LinkInvalid("The host in this link is neither a name nor an address.") from None
     except CertificateError as error:
         raise LinkInvalid("The authority in this link is not a key of P-256.") from error
     if not 1 <= link.port <= MAX_PORT:
