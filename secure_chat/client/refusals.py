@@ -1,0 +1,49 @@
+"""From a server's refusal to the error that a person is told: the code decides, the words are made safe to show."""
+
+from functools import cache
+from typing import Final
+
+from secure_chat.errors import Busy, ChatError, RateLimited, RefusedByServer, StorageFull
+from secure_chat.protocol.events import Failure
+
+WAIT_AND_REPEAT: Final = (RateLimited, Busy, StorageFull)
+"""Refusals of a request that has not happened: the same one succeeds after a while."""
+DEFAULT_WAIT_SECONDS: Final = 2.0  # where such a refusal names no time
+MAX_WAIT_SECONDS: Final = 3600.0  # a server cannot put a client to sleep for good
+
+
+def error_of(failure: Failure) -> ChatError:
+    """The error of that code; one that this version does not know keeps its code."""
+    from secure_chat.sanitize import one_line  # here, because its tables are not needed before something fails
+
+    error = _errors_by_code().get(failure.code, RefusedByServer)(
+        one_line(failure.sentence), hint=one_line(failure.hint) or None, retry_after=_bounded(failure.retry_after)
+    )
+    if isinstance(error, RefusedByServer) and _is_code(failure.code):
+        vars(error)["code"] = failure.code  # scripts compare it, whatever this version knows
+    return error
+
+
+def seconds_to_wait(error: ChatError) -> float:
+    """How long a refusal of `WAIT_AND_REPEAT` asks to wait."""
+    return DEFAULT_WAIT_SECONDS if error.retry_after is None else error.retry_after
+
+
+def _bounded(seconds: float | None) -> float | None:
+    # A comparison that not-a-number does not pass.
+    return min(seconds, MAX_WAIT_SECONDS) if seconds is not None and seconds >= 0 else None
+
+
+def _is_code(code: str) -> bool:
+    return len(code) <= 64 and all(part.isascii() and part.replace("_", "a").isalnum() for part in code.split("."))
+
+
+@cache
+def _errors_by_code() -> dict[str, type[ChatError]]:
+    found: dict[str, type[ChatError]] = {}
+    waiting = ChatError.__subclasses__()
+    while waiting:
+        error = waiting.pop()
+        found.setdefault(error.code, error)
+        waiting += error.__subclasses__()
+    return found
