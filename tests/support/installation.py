@@ -2,23 +2,25 @@
 
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Final, Self
 
 from secure_chat.certificates.pins import log_pin
 from secure_chat.certificates.store import CertificateDirectory, load_server_identity, prepare
-from secure_chat.limits import BCRYPT_COST_FLOOR
+from secure_chat.limits import BCRYPT_COST_FLOOR, INVITE_HOURS, INVITE_TOKEN_BYTES
 from secure_chat.names import skeleton
-from secure_chat.protocol.authentication import resume_token_hash
+from secure_chat.protocol.authentication import invite_token_hash, resume_token_hash
 from secure_chat.protocol.link import Link
-from secure_chat.storage.entries import AnyEntry, CreateRoom, JoinRoom, RegisterAccount
+from secure_chat.protocol.states import Role
+from secure_chat.storage.entries import AnyEntry, CreateInvite, CreateRoom, JoinRoom, RegisterAccount
 from secure_chat.storage.outcomes import LoggedIn, Refused
 from secure_chat.storage.store import Store
 from tests.support.people import TestPerson, cheap_password_hash, make_person
@@ -60,6 +62,7 @@ class Installation:
         self._io_threads = io_threads
         self.port = 0
         self.people: dict[str, TestPerson] = {}
+        self.rooms: set[str] = set()
         self._write_settings()
 
     def _write_settings(self) -> None:
@@ -78,16 +81,24 @@ class Installation:
         number = self.port if port is None else port
         return Link(HOST, number, self.authority, log_pin(self.log_public_key), token).format()
 
-    def seed(self, names: Sequence[str], rooms: Iterable[str] = ()) -> list[TestPerson]:
-        """Register `names` and make all of them members of `rooms`, as the journal would, without a server."""
+    def seed(self, names: Sequence[str], rooms: Sequence[str] = (), *, role: Role = Role.MEMBER) -> list[TestPerson]:
+        """Register `names` and make all of them members of `rooms`, as the journal would, without a server.
+
+        A room that is there already is joined.
+        """
         people = [make_person(name) for name in names]
         shared_hash = cheap_password_hash(people[0].login_secret)
         for person in people:
             person.login_secret = people[0].login_secret  # one bcrypt for all of them
         store = Store.open(self.data, now_ms=_now_ms())
         try:
-            self._commit(store, [CreateRoom(None, room) for room in rooms])
-            outcomes = self._commit(store, [_registration(person, shared_hash) for person in people])
+            new_rooms = [room for room in rooms if room not in self.rooms]
+            self._commit(store, [CreateRoom(None, room) for room in new_rooms])
+            self.rooms.update(new_rooms)
+            tokens = [secrets.token_bytes(INVITE_TOKEN_BYTES) for _ in people]
+            self._commit(store, [_invite(token, role) for token in tokens])
+            registrations = [_registration(*each, shared_hash) for each in zip(people, tokens, strict=True)]
+            outcomes = self._commit(store, registrations)
             accounts = [outcome.account for outcome in outcomes if isinstance(outcome, LoggedIn)]
             assert len(accounts) == len(people)
             self._commit(store, [JoinRoom(account, room) for room in rooms for account in accounts])
@@ -206,7 +217,11 @@ class ServerProcess:
                 stream.close()
 
 
-def _registration(person: TestPerson, password_hash: bytes) -> RegisterAccount:
+def _invite(token: bytes, role: Role) -> CreateInvite:
+    return CreateInvite(invite_token_hash(token), "join", role, (), _now_ms() + INVITE_HOURS * 3_600_000)
+
+
+def _registration(person: TestPerson, token: bytes, password_hash: bytes) -> RegisterAccount:
     return RegisterAccount(
         name=person.name,
         skeleton=skeleton(person.name),
@@ -216,7 +231,7 @@ def _registration(person: TestPerson, password_hash: bytes) -> RegisterAccount:
         device=person.device.device_id,
         counter=0,
         resume_token_hash=resume_token_hash(person.resume_token),
-        registration="open",
+        token_hash=invite_token_hash(token),
     )
 
 

@@ -81,14 +81,14 @@ class WireClient:
 
     def reply_to(self, request: int) -> e.AnySaid:
         """Wait for one reply; other things that come stay in `said`. Raises `RefusedByServer`."""
-
-        def is_reply(said: e.AnySaid) -> bool:
-            return not isinstance(said, e.PingEvent) and getattr(said, "id", None) == request
-
-        reply = self.wait(is_reply)
+        reply = self.answer_to(request)
         if isinstance(reply, e.Failure):
             raise RefusedByServer(reply)
         return reply
+
+    def answer_to(self, request: int) -> e.AnySaid:
+        """Wait for one reply, a refusal or not."""
+        return self.wait(lambda said: not isinstance(said, e.PingEvent) and getattr(said, "id", None) == request)
 
     def resume(self, person: TestPerson) -> e.Welcome:
         """Log in by the person's resume token."""
