@@ -95,22 +95,31 @@ def joining_scripts(ucd: Path, scripts: Scripts) -> set[str]:
 
 
 def text_class_rows(ucd: Path) -> Iterator[str]:
-    """What sanitising asks of a character: marks, pictures of emoji, letters of the scripts that need joiners."""
+    """What sanitising asks of a character: first, last, and the properties that `secure_chat.characters` names."""
     categories = general_categories(ucd)
     scripts = script_extensions(ucd)
     joining = joining_scripts(ucd, scripts)
-    yield from ranges({point: "mark" for point, category in categories.items() if category in {"Mn", "Me"}})
-    yield from ranges(
-        {
-            point: "pictographic"
-            for row in fields(ucd / "emoji" / "emoji-data.txt")
-            if row[1] == "Extended_Pictographic"
-            for point in code_points(row[0])
-        }
-    )
-    yield from ranges(
-        {point: "joining" for point, names in scripts.items() if names & joining and categories[point][0] in "LM"}
-    )
+    hidden = property_of(ucd / "DerivedCoreProperties.txt", wanted=lambda it: it == "Default_Ignorable_Code_Point")
+    ideographs = property_of(ucd / "PropList.txt", wanted=lambda it: it == "Ideographic")
+    breaks = property_of(ucd / "extracted" / "DerivedLineBreak.txt", wanted=lambda it: it == "SA")
+    directions = property_of(ucd / "extracted" / "DerivedBidiClass.txt", wanted=lambda it: it in {"R", "AL"})
+    pictures = property_of(ucd / "emoji" / "emoji-data.txt", wanted=lambda it: it == "Extended_Pictographic")
+    variants = {int(row[0].split()[0], 16) for row in fields(ucd / "StandardizedVariants.txt")}
+    properties: dict[int, list[str]] = {}
+
+    def say(name: str, points: Iterable[int]) -> None:
+        for point in points:
+            properties.setdefault(point, []).append(name)
+
+    say("ignorable", hidden)
+    say("mark", (point for point, it in categories.items() if it in {"Mn", "Me"} and point not in hidden))
+    say("pictographic", pictures)
+    say("joining", (point for point, it in scripts.items() if it & joining and categories[point][0] in "LM"))
+    say("right_to_left", (point for point in directions if categories.get(point, "Cn")[0] == "L"))
+    say("unspaced", (point for point in breaks if categories.get(point, "Cn")[0] in "LM"))
+    say("ideograph", ideographs)
+    say("variant", variants - ideographs.keys())
+    return ranges({point: "ignorable" if point in hidden else " ".join(it) for point, it in properties.items()})
 
 
 def confusable_rows(confusables: Path) -> Iterator[str]:
