@@ -17,7 +17,7 @@ def error_of(failure: Failure) -> ChatError:
     from secure_chat.sanitize import one_line  # here, because its tables are not needed before something fails
 
     error = _errors_by_code().get(failure.code, RefusedByServer)(
-        one_line(failure.sentence), hint=one_line(failure.hint) or None, retry_after=_bounded(failure.retry_after)
+        one_line(failure.sentence), hint=one_line(failure.hint) or None, retry_after=bounded_wait(failure.retry_after)
     )
     if isinstance(error, RefusedByServer) and _is_code(failure.code):
         vars(error)["code"] = failure.code  # scripts compare it, whatever this version knows
@@ -29,8 +29,9 @@ def seconds_to_wait(error: ChatError) -> float:
     return DEFAULT_WAIT_SECONDS if error.retry_after is None else error.retry_after
 
 
-def _bounded(seconds: float | None) -> float | None:
-    # A comparison that not-a-number does not pass.
+def bounded_wait(seconds: float | None) -> float | None:
+    """A time that a server asks to wait, in seconds; None for one that makes no sense."""
+    # Not-a-number does not pass this comparison.
     return min(seconds, MAX_WAIT_SECONDS) if seconds is not None and seconds >= 0 else None
 
 
