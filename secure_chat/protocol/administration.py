@@ -1,4 +1,4 @@
-"""What an operator may ask a running server through its local socket, and what it answers: frames and codes as the wire.
+"""What an operator may ask a running server through its local socket, and its answers: frames and codes of the wire.
 
 Whoever may open the socket is the operator: there is no login. One request at a time, each answered by one reply.
 """
@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from secure_chat.errors import CommandInvalid
+from secure_chat.errors import ChatError, CommandInvalid, RefusedByServer
 from secure_chat.limits import MAX_INVITE_HOURS, MAX_INVITE_ROOMS
 from secure_chat.protocol.commands import AnyName, Bytes32, Command, Number
 from secure_chat.protocol.events import Done, Failure, Said
@@ -294,3 +294,14 @@ def decode_reply(body: bytes) -> AdministrationReply:
         return _replies.decode(body)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise CommandInvalid("Not a reply that this version knows.") from None
+
+
+def error_of(failure: Failure) -> ChatError:
+    """The error of a refusal, by its code; one that this version does not know keeps its sentence."""
+    waiting: list[type[ChatError]] = [ChatError]
+    while waiting:
+        kind = waiting.pop()
+        if kind.code == failure.code and kind is not ChatError:
+            return kind(failure.sentence, hint=failure.hint, retry_after=failure.retry_after)
+        waiting += kind.__subclasses__()
+    return RefusedByServer(f"{failure.sentence} ({failure.code})", hint=failure.hint, retry_after=failure.retry_after)
