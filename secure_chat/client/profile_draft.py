@@ -6,18 +6,21 @@ cut off before its vault counted and is removed by the next one that makes a pro
 """
 
 import contextlib
+import os
 import shutil
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
+
+import msgspec
 
 from secure_chat.client.profile_label import LABEL_NAME, ProfileLabel, ProfileState, write_label
 from secure_chat.client.profiles import LockedProfile, Profile, Profiles
 from secure_chat.client.vault import location, login_state
 from secure_chat.client.vault.enrolment import NewVault
 from secure_chat.client.vault.vault import Vault, create_vault
-from secure_chat.errors import ProfileBusy, ProfileExists
+from secure_chat.errors import ChatError, ProfileBusy, ProfileExists
 
-_DIRECTORY_NAME_BYTES = 16
+_DIRECTORY_NAME_BYTES: Final = 16
 
 
 class ProfileDraft:
@@ -95,7 +98,7 @@ class ProfileDraft:
         """The server has accepted this device: the profile is there, and is the one last used. The vault stays open."""
         if self._replaces:
             for replaced in self._complete_ones():
-                write_label(replaced.directory, _in_state(replaced.label, ProfileState.RETIRED))
+                write_label(replaced.directory, msgspec.structs.replace(replaced.label, state=ProfileState.RETIRED))
         profile = self._mark(ProfileState.COMPLETE)
         self._profiles.mark_used(profile)
         return profile
@@ -109,8 +112,9 @@ class ProfileDraft:
             self._vault.close()
         if self._locked is not None:
             self._locked.close()
-        state = self._profile.label.state if self._profile is not None else None
+        # Without the open vault nobody has shown that these keys are his to remove.
         if self._profile is not None and self._vault is not None:
+            state = self._profile.label.state
             if state is ProfileState.PREPARED or (refused and state is ProfileState.SENT):
                 self._remove(self._profile.directory)
         self._vault = self._locked = self._profile = None
@@ -125,8 +129,8 @@ class ProfileDraft:
     def _make(self, passphrase: str, new: NewVault) -> Profile:
         options = self._profiles.options
         directory = self._profiles.root / options.random(_DIRECTORY_NAME_BYTES).hex()
-        location.create_private_directory(directory)
         try:
+            location.create_private_directory(directory)
             self._vault = create_vault(
                 directory,
                 passphrase,
@@ -139,6 +143,9 @@ class ProfileDraft:
             label = ProfileLabel.of(new.account, ProfileState.PREPARED)
             write_label(directory, label)
             location.synchronise_directory(self._profiles.root)
+        except OSError as error:
+            self._discard_half_made(directory)
+            raise location.disk_error(error) from error
         except BaseException:
             self._discard_half_made(directory)
             raise
@@ -168,23 +175,16 @@ class ProfileDraft:
     def _remove(self, directory: Path) -> None:
         # Whoever holds it meanwhile has taken the attempt up and needs it.
         with contextlib.suppress(ProfileBusy), location.ExclusiveLock(directory):
-            (directory / LABEL_NAME).unlink(missing_ok=True)
-            shutil.rmtree(directory)
-            location.synchronise_directory(directory.parent)
+            try:
+                (directory / LABEL_NAME).unlink(missing_ok=True)
+                shutil.rmtree(directory)
+                location.synchronise_directory(directory.parent)
+            except OSError as error:
+                raise location.disk_error(error) from error
 
     def _remove_leftovers(self) -> None:
         for directory in self._profiles.directories():
-            if not (directory / LABEL_NAME).exists():
-                self._remove(directory)
-
-
-def _in_state(label: ProfileLabel, state: ProfileState) -> ProfileLabel:
-    return ProfileLabel(
-        state=state,
-        name=label.name,
-        host=label.host,
-        port=label.port,
-        authority=label.authority,
-        server_id=label.server_id,
-        log_key=label.log_key,
-    )
+            with contextlib.suppress(ChatError):  # not ours to judge: nothing depends on it
+                location.check_private_directory(directory)
+                if not os.path.lexists(directory / LABEL_NAME):
+                    self._remove(directory)

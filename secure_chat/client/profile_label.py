@@ -4,7 +4,6 @@ It is untrusted input: whoever can write to the disk can change it. Nothing is e
 the same facts sealed, and those are used.
 """
 
-import os
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -14,7 +13,7 @@ import msgspec
 from secure_chat import limits
 from secure_chat.certificates.hosts import canonical_host, host_and_port
 from secure_chat.certificates.pins import AUTHORITY_BYTES, LOG_KEY_BYTES
-from secure_chat.client.vault.location import check_private_file, write_private_file
+from secure_chat.client.vault.location import check_private_file, disk_error, write_private_file
 from secure_chat.client.vault.records import Account
 from secure_chat.errors import HostInvalid, VaultDamaged
 from secure_chat.protocol.authentication import SERVER_ID_BYTES
@@ -79,11 +78,11 @@ def read_label(directory: Path) -> ProfileLabel:
     """
     path = directory / LABEL_NAME
     check_private_file(path)
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        data = os.read(descriptor, limits.MAX_PROFILE_LABEL_BYTES + 1)
-    finally:
-        os.close(descriptor)
+        with path.open("rb") as file:
+            data = file.read(limits.MAX_PROFILE_LABEL_BYTES + 1)
+    except OSError as error:
+        raise disk_error(error) from error
     if len(data) > limits.MAX_PROFILE_LABEL_BYTES:
         raise VaultDamaged(f"{path} is no label of a profile.")
     try:

@@ -185,7 +185,10 @@ class Profiles:
         if not os.path.lexists(self._root):
             return []
         location.check_private_directory(self._root)
-        names = sorted(name for name in os.listdir(self._root) if _DIRECTORY.fullmatch(name))
+        try:
+            names = sorted(name for name in os.listdir(self._root) if _DIRECTORY.fullmatch(name))
+        except OSError as error:
+            raise location.disk_error(error) from error
         return [self._root / name for name in names[: limits.MAX_PROFILES]]
 
     def prepare_root(self) -> None:
@@ -196,7 +199,7 @@ class Profiles:
             if not os.path.lexists(self._root):
                 location.create_private_directory(self._root)
         except OSError as error:
-            raise VaultFailed(f"{self._root} cannot be made: {error.strerror}.") from error
+            raise location.disk_error(error) from error
         location.check_private_directory(self._root)
 
     def _in_state(self, *states: ProfileState) -> tuple[Profile, ...]:

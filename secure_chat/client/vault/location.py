@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from secure_chat.errors import (
+    ChatError,
     ProfileBusy,
     VaultFailed,
     VaultFull,
@@ -27,6 +28,13 @@ PRIVATE_FILE: Final = 0o600
 _OTHERS: Final = 0o077  # every right of the group and of everybody
 _WRITABLE_BY_OTHERS: Final = 0o022
 _COMPANIONS: Final = ("-wal", "-shm", "-journal")  # what SQLite may leave beside the database after a crash
+
+
+def disk_error(error: OSError) -> ChatError:
+    """What a person is told of an error of the operating system: `VaultFull` or `VaultFailed`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return VaultFull()
+    return VaultFailed(f"{error.filename or 'The disk'}: {error.strerror}.")
 
 
 def create_private_directory(path: Path) -> None:
@@ -60,7 +68,7 @@ def check_not_writable_by_others(path: Path) -> None:
     """
     try:
         found = path.stat()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise VaultMissing(f"{path} does not exist.") from error
     if found.st_uid != os.geteuid():
         raise VaultOwner(f"{path} belongs to another user of this machine.")
@@ -113,7 +121,7 @@ def write_private_file(path: Path, data: bytes) -> None:
         temporary.replace(path)
         synchronise_directory(path.parent)
     except OSError as error:
-        raise (VaultFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else VaultFailed) from error
+        raise disk_error(error) from error
 
 
 class ExclusiveLock:
@@ -161,23 +169,25 @@ class ExclusiveLock:
 def _open_lock(path: Path) -> int:
     try:
         return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE_FILE)
-    except FileNotFoundError as error:
-        raise VaultMissing from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise VaultMissing(f"{path.parent} does not exist.") from error
+    except PermissionError as error:
+        raise VaultOwner(f"{path} cannot be opened by this user.") from error
     except OSError as error:
         if error.errno == errno.ELOOP:
             raise VaultSymlink(f"{path} is a symbolic link.") from error
-        if isinstance(error, PermissionError):
-            raise VaultOwner(f"{path} cannot be opened by this user.") from error
-        raise
+        raise disk_error(error) from error
 
 
 def _check(path: Path, is_expected_kind: Callable[[int], bool], right_mode: int) -> None:
     try:
         found = path.lstat()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise VaultMissing(f"{path} does not exist.") from error
     except PermissionError as error:
         raise VaultOwner(f"{path} cannot be reached by this user.") from error
+    except OSError as error:
+        raise disk_error(error) from error
     if not is_expected_kind(found.st_mode):
         raise VaultSymlink(f"{path} is a symbolic link, or not what belongs there.")
     if found.st_uid != os.geteuid():
