@@ -216,7 +216,6 @@ class Status(Said, tag="admin.status.reply", frozen=True):
     accounts: int
     rooms: int
     certificate_ends: int  # milliseconds since 1970 UTC
-    storage: str  # "ok", "full" or "failed"
 
 
 class Counter(msgspec.Struct, frozen=True, gc=False):

@@ -51,7 +51,7 @@ class Core(Protocol):
 class Operations(Protocol):
     """What only the running server can answer; called on the control thread."""
 
-    def answer(self, command: a.LiveCommand, sessions: "Gathered") -> a.AdministrationReply:
+    def answer(self, command: a.LiveCommand, sessions: "Gathered", reader: StoreReader) -> a.AdministrationReply:
         """Status, statistics, address, reload. Raises `ChatError`."""
 
 
@@ -153,7 +153,7 @@ class ControlThread:
                 self._selector.register(self._listener, selectors.EVENT_READ)
                 self._selector.register(self._answers, selectors.EVENT_READ)
                 self._selector.register(self._orders, selectors.EVENT_READ)
-                while not self._stops():
+                while not self._stops(reader):
                     self._turn(reader)
         finally:
             self._close()
@@ -169,13 +169,13 @@ class ControlThread:
                 self._serve(self._operators[key.fd])
         self._expire()
 
-    def _stops(self) -> bool:
+    def _stops(self, reader: StoreReader) -> bool:
         """Do what was ordered from outside; tells whether that was to stop."""
         for order in self._orders.take():
             if isinstance(order, StopOrder):
                 return True
             try:
-                self._operations.answer(a.Reload(1), NOBODY)
+                self._operations.answer(a.Reload(1), NOBODY, reader)
             except ChatError as error:
                 LOG.error("nothing was reloaded: %s", error)
         return False
@@ -274,7 +274,7 @@ class ControlThread:
             if isinstance(command, a.ReadingCommand):
                 return look_up(command, reader, sessions.online, now_ms())
             if isinstance(command, a.LiveCommand):
-                return self._operations.answer(command, sessions)
+                return self._operations.answer(command, sessions, reader)
             raise InternalError
         except ChatError as error:
             return error
