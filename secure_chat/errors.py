@@ -476,6 +476,13 @@ class AddressInUse(ChatError):
     hint = "choose another port: --port 0 takes a free one"
 
 
+class InterpreterUnsupported(SettingInvalid):
+    """This Python has no global lock, and nobody has tested the server without it."""
+
+    code = "config.interpreter"
+    hint = "use a usual build of Python, or try it: --experimental-free-threading"
+
+
 class AddressUnusable(ChatError):
     """This address cannot be listened on."""
 
@@ -658,6 +665,13 @@ class TooManyWaiting(NetworkFailed):
 
     code = "net.queue_full"
     hint = "/status says how things are"
+
+
+class RefusedByServer(ChatError):
+    """The server refused this for a reason that this version does not know."""
+
+    code = "server.refused"
+    hint = "a newer secure-chat may know more"
 
 
 class ServerSaidNonsense(ChatError):
