@@ -1,6 +1,6 @@
 """Make an authority, issue certificates under it, rebuild its trust anchor from 33 bytes.
 
-PROTOCOL.md, "Certificates": P-256 throughout; subject and extensions are fixed, so that an authority's certificate
+PROTOCOL.md 2.1: P-256 throughout; subject and extensions are fixed, so that an authority's certificate
 can be rebuilt from its key. Strict verification (RFC 5280) wants every extension that is set here.
 """
 

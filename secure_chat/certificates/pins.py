@@ -1,6 +1,6 @@
 """An authority's public key and what is computed from it: its pin, the server's identity; the log's pin, a leaf's hash.
 
-PROTOCOL.md, "The link" and "Login". An authority travels as its compressed P-256 point, 33 bytes; people compare pins.
+PROTOCOL.md 2.1, 3 and 11.1. An authority travels as its compressed P-256 point, 33 bytes; people compare pins.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """The bytes of login and invitation: salts, the closed table of derivations, what devices sign, tokens, proofs.
 
-PROTOCOL.md, "Login" and "Invites". Pure: the passphrase's derivation itself is the client's, bcrypt the server's.
+PROTOCOL.md 3 and 11. Pure: the passphrase's derivation itself is the client's, bcrypt the server's.
 """
 
 import hashlib

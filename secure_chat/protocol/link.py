@@ -1,6 +1,6 @@
 """The link by which people join: the server's address, whom to trust there, and what the server lets them do.
 
-PROTOCOL.md, "The link": `secure-chat://HOST[:PORT]/j#1.<authority>.<log-pin>.<token>[.<inviter-pin>.<secret>]`, the
+PROTOCOL.md 3: `secure-chat://HOST[:PORT]/j#1.<authority>.<log-pin>.<token>[.<inviter-pin>.<secret>]`, the
 parts in canonical base64url without padding. What stands after the `#` is never sent to anybody as it stands.
 """
 

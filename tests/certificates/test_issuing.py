@@ -31,7 +31,7 @@ from secure_chat.certificates.pins import (
     server_id,
 )
 from secure_chat.errors import CertificateError, HostInvalid
-from secure_chat.limits import CERTIFICATE_BACKDATE_SECONDS, MAX_CERTIFICATE_DAYS, MAX_CERTIFICATE_NAMES
+from secure_chat.limits import AUTHORITY_DAYS, CERTIFICATE_BACKDATE_SECONDS, MAX_CERTIFICATE_DAYS, MAX_CERTIFICATE_NAMES
 from tests.certificates.impostors import NOW, Issuer, look_alike
 
 
@@ -99,6 +99,11 @@ def test_a_certificate_begins_a_little_earlier_and_ends_after_its_days(authority
     moment = NOW.replace(microsecond=0)
     assert certificate.not_valid_before_utc == moment - timedelta(seconds=CERTIFICATE_BACKDATE_SECONDS)
     assert certificate.not_valid_after_utc == moment + timedelta(days=90)
+
+
+def test_an_authority_is_for_its_days(authority: Issuer) -> None:
+    moment = NOW.replace(microsecond=0)
+    assert authority.certificate.not_valid_after_utc == moment + timedelta(days=AUTHORITY_DAYS)
 
 
 def test_serial_numbers_are_random(authority: Issuer) -> None:

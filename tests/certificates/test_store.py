@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from secure_chat.certificates import files as file_layer
 from secure_chat.certificates.contexts import rehearse
-from secure_chat.certificates.files import make_private_directory, read_private, read_public, write_new
+from secure_chat.certificates.files import make_private_directory, read_private, read_public, replace, write_new
 from secure_chat.certificates.issuing import names_of
 from secure_chat.certificates.pins import log_pin, server_id
 from secure_chat.certificates.store import (
@@ -320,6 +320,14 @@ def test_a_new_file_never_takes_the_place_of_another(tmp_path: Path) -> None:
     with pytest.raises(CertificateExists, match="nothing was overwritten"):
         write_new(path, b"second", 0o600)
     assert path.read_bytes() == b"first"
+
+
+def test_a_replacement_that_cannot_take_its_place_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "server.crt"
+    path.mkdir()
+    with pytest.raises(CertificateError):
+        replace(path, b"new", 0o644)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_directory_that_everybody_can_write_to_is_refused(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from secure_chat.certificates.files import changing
 from secure_chat.certificates.store import CertificateDirectory, issue_server, load_certificates, make_authority
 from secure_chat.encoding import decode_base64url
 from secure_chat.exit_codes import ExitCode
+from secure_chat.limits import CERTIFICATE_WARNING_DAYS
 from secure_chat_tools.certs.arguments import PROGRAM, parse
 from secure_chat_tools.certs.main import main
 from tests.certificates.impostors import NOW, Issuer, leaf_under
@@ -355,7 +356,9 @@ def test_an_authority_kept_elsewhere_is_a_warning(home: Path, ready: Certificate
 def test_a_certificate_near_its_end_is_a_warning_and_one_past_it_a_failure(
     home: Path, ready: CertificateDirectory
 ) -> None:
-    issue_server(ready, ["localhost"], 10, NOW)
+    issue_server(ready, ["localhost"], CERTIFICATE_WARNING_DAYS + 1, NOW)
+    assert "[!]" not in run(home, "verify", "--dir", "ready").stdout
+    issue_server(ready, ["localhost"], CERTIFICATE_WARNING_DAYS - 1, NOW)
     soon = run(home, "verify", "--dir", "ready")
     assert soon.returncode == 0
     assert "secure-chat-certs --dir ready issue server" in soon.stdout
