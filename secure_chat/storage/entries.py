@@ -161,6 +161,13 @@ class EndSession(Entry, frozen=True, gc=False):
     device: int
 
 
+class TouchSession(Entry, frozen=True, gc=False):
+    """A connection of this device has ended: its token's idle days are counted from now."""
+
+    account: int
+    device: int
+
+
 class ChangePassphrase(Entry, frozen=True, gc=False):
     """Only if the stored hash is still the one the old secret was checked against. Other devices' tokens end."""
 
@@ -222,6 +229,7 @@ AnyEntry: TypeAlias = (
     | RecoverAccount
     | ConfirmToken
     | EndSession
+    | TouchSession
     | ChangePassphrase
     | CreateInvite
     | RevokeInvite

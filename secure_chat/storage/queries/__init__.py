@@ -1,0 +1,1 @@
+"""Every statement of the journal, compiled once, by what it is about."""

@@ -1,0 +1,50 @@
+"""Invites and reset links."""
+
+from typing import Final
+
+from sqlalchemy import LargeBinary, Text, select, update
+
+from secure_chat.storage.statements import compiled, insertion, parameter
+from secure_chat.storage.tables import invites
+
+ADD: Final = insertion(invites, without="id")
+BY_TOKEN: Final = compiled(
+    select(
+        invites.c.id,
+        invites.c.purpose,
+        invites.c.role,
+        invites.c.rooms,
+        invites.c.name,
+        invites.c.expires,
+        invites.c.used_by,
+        invites.c.used,
+        invites.c.revoked,
+    ).where(invites.c.token_hash == parameter("token_hash", LargeBinary))
+)
+BY_NUMBER: Final = compiled(select(invites.c.used, invites.c.revoked).where(invites.c.id == parameter("invite")))
+USE: Final = compiled(
+    update(invites)
+    .where(invites.c.id == parameter("invite"))
+    .values(used_by=parameter("account"), used=parameter("now"), proof=parameter("new_proof", LargeBinary))
+)
+REVOKE: Final = compiled(update(invites).where(invites.c.id == parameter("invite")).values(revoked=parameter("now")))
+REVOKE_UNUSED_ADMINISTRATORS: Final = compiled(
+    update(invites)
+    .where(
+        invites.c.role == "administrator",
+        invites.c.purpose == "join",
+        invites.c.used.is_(None),
+        invites.c.revoked.is_(None),
+    )
+    .values(revoked=parameter("now"))
+)
+REVOKE_UNUSED_RESETS: Final = compiled(
+    update(invites)
+    .where(
+        invites.c.purpose == "reset",
+        invites.c.name == parameter("for_name", Text),
+        invites.c.used.is_(None),
+        invites.c.revoked.is_(None),
+    )
+    .values(revoked=parameter("now"))
+)

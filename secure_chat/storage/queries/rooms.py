@@ -1,0 +1,51 @@
+"""Rooms, members, the room log and the sent ids: what the journal writes and looks up."""
+
+from typing import Final
+
+from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, delete, func, select, update
+
+from secure_chat.storage.statements import compiled, insertion, parameter
+from secure_chat.storage.tables import memberships, room_log, rooms, sent_ids
+
+# Full text is a table to SQLite only; it has the rows of `room_log` that have a body.
+ROOM_TEXT: Final = Table("room_text", MetaData(), Column("rowid", Integer), Column("body", Text))
+
+ADD_ROOM: Final = insertion(rooms)
+ADD_MEMBER: Final = insertion(memberships)
+REMOVE_MEMBER: Final = compiled(
+    delete(memberships).where(
+        memberships.c.account == parameter("member"),
+        memberships.c.room == parameter("room_number"),
+    )
+)
+UPDATE_ROOM: Final = compiled(
+    update(rooms)
+    .where(rooms.c.id == parameter("room_number"))
+    .values(topic=parameter("new_topic", Text), head=parameter("new_head"), members=parameter("new_members"))
+)
+
+APPEND: Final = insertion(room_log)
+APPEND_TEXT: Final = insertion(ROOM_TEXT)
+TAIL: Final = compiled(
+    select(room_log.c.number, room_log.c.frame)
+    .where(room_log.c.room == parameter("room_number"), room_log.c.number <= parameter("last"))
+    .order_by(room_log.c.number.desc())
+    .limit(parameter("rows"))
+)
+
+REMEMBER_SENT: Final = insertion(sent_ids)
+FIND_SENT: Final = compiled(
+    select(sent_ids.c.digest, sent_ids.c.room, sent_ids.c.number, sent_ids.c.time).where(
+        sent_ids.c.account == parameter("account"),
+        sent_ids.c.device_id == parameter("device_id"),
+        sent_ids.c.client_id == parameter("client_id", LargeBinary),
+    )
+)
+HIGHEST_OF_RUN: Final = compiled(
+    select(func.max(sent_ids.c.client_id)).where(
+        sent_ids.c.account == parameter("account"),
+        sent_ids.c.device_id == parameter("device_id"),
+        sent_ids.c.client_id >= parameter("lowest", LargeBinary),
+        sent_ids.c.client_id <= parameter("highest", LargeBinary),
+    )
+)
