@@ -8,7 +8,7 @@ from typing import Final
 from secure_chat.errors import ChatError, StorageFailed, StorageFull
 from secure_chat.limits import STORAGE_FULL_RETRY_SECONDS
 
-_PRIMARY: Final = 0xFF  # the low byte of an extended result code (sqlite.org/rescode.html)
+PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code (sqlite.org/rescode.html)
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL})
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 _FAILED: Final = frozenset(
@@ -37,7 +37,7 @@ def disk_fault(error: BaseException) -> ChatError | None:
         return _full() if error.errno in _NO_ROOM else StorageFailed()
     if not isinstance(error, sqlite3.Error):
         return None
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY_CODE
     if code in _FULL:
         return _full()
     if code in _BUSY:
