@@ -60,7 +60,7 @@ check: $(READY) ## format, lint, types, architecture, security lint
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml secure_chat tools
 
 bench: $(READY) ## the programs that measure; the figures and their bars are in benchmarks/README.md
-	@$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+	@$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
 
 lock: $(READY) ## make both locks anew from pyproject.toml, with the newest versions it allows
 	@$(BIN)/uv $(COMPILE) --upgrade --output-file requirements.txt pyproject.toml
