@@ -198,15 +198,15 @@ def _without_controls(text: str) -> str:
 def _without_misplaced(draft: _Draft, rules: _Rules) -> _Draft:
     """Leave invisible characters only where they belong, and marks only in numbers that an orthography has.
 
-    Each step looks only at neighbours that no later step removes: that is what makes the whole idempotent.
+    No step removes what an earlier one has looked at as a neighbour: that is what makes the whole idempotent.
     """
     draft = draft.edited(_replacements(draft, rules))
     draft = draft.edited(_removals(rules.ignorable, draft))
     draft = draft.edited(_untrue_flags(draft, rules))
-    draft = draft.edited(_needless_directions(draft, rules))
     draft = draft.edited(_removals(rules.stray_selectors, draft))
     draft = draft.edited(_surplus_marks(draft, rules))
-    return draft.edited(_removals(rules.stray_joiners, draft))
+    draft = draft.edited(_removals(rules.stray_joiners, draft))
+    return draft.edited(_needless_directions(draft, rules))
 
 
 def _removals(pattern: re.Pattern[str], draft: _Draft) -> Iterator[_Edit]:
@@ -267,13 +267,18 @@ def _rules() -> _Rules:
         *("ideographic_selector", "vowel_separator", "leading_filler", "vowel_filler"),
     )
     joiner, separator = having("joiner"), having("vowel_separator")
-    # Each alternative begins with the character in question: that is what makes the search fast.
+
+    def letters(*properties: str) -> str:
+        return "".join(sorted(set(having(*properties)) - set(marks)))
+
+    # Each alternative begins with the character in question: that is what makes the search fast. Selectors never hang
+    # on a mark, which a later step may remove.
     stray_selectors = (
         _not_after(f"{pictures}{having('keycap')}", having("emoji_selector")),
-        _not_after(having("variant", "ideograph"), having("selector")),
-        _not_after(having("ideograph"), having("ideographic_selector")),
-        _not_after(joining, separator),
-        f"[{separator}](?![{joining}])",
+        _not_after(letters("variant", "ideograph"), having("selector")),
+        _not_after(letters("ideograph"), having("ideographic_selector")),
+        _not_after(letters("joining"), separator),
+        f"[{separator}](?![{letters('joining')}])",
         f"[{having('leading_filler')}](?![{having('hangul_vowel')}])",
         _not_after(having("hangul_leading"), having("vowel_filler")),
     )
