@@ -180,6 +180,17 @@ def test_a_complete_profile_is_never_discarded(profiles: Profiles) -> None:
     assert len(profiles.complete()) == 1
 
 
+def test_only_the_attempt_of_this_account_is_taken_up(profiles: Profiles) -> None:
+    with ProfileDraft(profiles, "bob", "team.example.org", 7443) as draft:
+        draft.commit_vault(PASSPHRASE, new_account("bob"))
+        draft.sending()
+    with ProfileDraft(profiles, *WHO) as draft:
+        assert not draft.resumes
+    cut_off_after_sending(profiles)
+    with ProfileDraft(profiles, "bob", "team.example.org", 7443) as draft:
+        assert login_state.account(draft.open_vault(PASSPHRASE)).name == "bob"
+
+
 def test_an_attempt_whose_passphrase_is_forgotten_can_be_started_over(profiles: Profiles) -> None:
     cut_off_after_sending(profiles)
     with ProfileDraft(profiles, *WHO) as draft:

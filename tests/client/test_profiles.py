@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import msgspec
 import platformdirs
@@ -262,6 +263,17 @@ def test_a_data_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no directory")
     with pytest.raises(VaultFailed, match=str(tmp_path / "file")):
         Profiles(tmp_path / "file" / "data", OPTIONS).prepare_root()
+
+
+def test_a_disk_that_cannot_be_read_is_told(profiles: Profiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise OSError(5, os.strerror(5))
+
+    monkeypatch.setattr(Path, "open", fail)
+    assert [error.code for error in profiles.unreadable()] == ["vault.failed"] * 3
+    monkeypatch.setattr(os, "listdir", fail)
+    with pytest.raises(VaultFailed):
+        profiles.complete()
 
 
 def test_a_full_disk_only_loses_which_was_used_last(profiles: Profiles, monkeypatch: pytest.MonkeyPatch) -> None:

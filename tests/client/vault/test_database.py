@@ -115,8 +115,8 @@ from pathlib import Path
 from secure_chat.errors import ChatError
 from tests.client.vault.vaults import NOTES, Note, open_vault
 vault = open_vault(Path(sys.argv[1]))
-limit = int(sys.argv[2])
-resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+before = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), before[1]))
 try:
     with vault.transaction() as transaction:
         for number in range(200):
@@ -129,6 +129,8 @@ try:
     vault.get(NOTES, "first")
 except ChatError as error:
     print(error.code)
+resource.setrlimit(resource.RLIMIT_FSIZE, before)
+vault.close()
 """
 
 

@@ -1,10 +1,13 @@
 """A vault is used by its owner alone, from one process at a time."""
 
+import errno
 import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -197,6 +200,40 @@ def test_a_lock_let_go_twice_does_no_harm(tmp_path: Path) -> None:
 def test_a_lock_of_nobody_is_told(tmp_path: Path) -> None:
     with pytest.raises(VaultMissing):
         location.ExclusiveLock(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [
+        (errno.EACCES, VaultOwner),
+        (errno.ELOOP, VaultSymlink),
+        (errno.EROFS, VaultFailed),
+        (errno.ENOSPC, VaultFull),
+        (errno.ENOTDIR, VaultMissing),
+    ],
+)
+def test_a_lock_that_cannot_be_opened_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: int, error: type[ChatError]
+) -> None:
+    monkeypatch.setattr(os, "open", failing_with(failure))
+    with pytest.raises(error):
+        location.ExclusiveLock(tmp_path)
+
+
+@pytest.mark.parametrize(("failure", "error"), [(errno.EACCES, VaultOwner), (errno.EIO, VaultFailed)])
+def test_a_file_that_cannot_even_be_looked_at_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: int, error: type[ChatError]
+) -> None:
+    monkeypatch.setattr(Path, "lstat", failing_with(failure))
+    with pytest.raises(error):
+        location.check_private_file(tmp_path / "keystore.db")
+
+
+def failing_with(failure: int) -> Callable[..., NoReturn]:
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise OSError(failure, os.strerror(failure))
+
+    return fail
 
 
 # --- small files ---------------------------------------------------------------------------------
