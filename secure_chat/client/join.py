@@ -1,0 +1,196 @@
+"""Joining by a link: the server recognised, the person asked, keys made and kept, the account registered.
+
+PROTOCOL.md, "Registration" and "Invites". No connection is open while the person types or a key is derived.
+"""
+
+import hmac
+import os
+import time
+from dataclasses import dataclass
+
+from secure_chat.client.answers import Answers, suggested_name
+from secure_chat.client.channel import connect
+from secure_chat.client.enrolled import Enrolled, ShowRecovery, complete, shown_device_list
+from secure_chat.client.enrolling import Application, Enrolling
+from secure_chat.client.login import login_kdf_row
+from secure_chat.client.login_secret import derive_login_secret
+from secure_chat.client.profile_draft import ProfileDraft
+from secure_chat.client.profile_label import ProfileState
+from secure_chat.client.profiles import Profile, Profiles
+from secure_chat.client.server_identity import ServerIdentity
+from secure_chat.client.vault import enrolment, login_state
+from secure_chat.client.vault.enrolment import NewVault, ServerFacts
+from secure_chat.client.vault.vault import Vault
+from secure_chat.client.waiting import Waiter
+from secure_chat.directory.device_list import AcceptedDeviceList
+from secure_chat.directory.keys import IdentityPublicKey, UserId
+from secure_chat.directory.pins import inviter_pin
+from secure_chat.e2ee.ml_kem import require_ml_kem
+from secure_chat.errors import InviteProofInvalid, InviteUsed, NameTaken, RegistrationClosed
+from secure_chat.protocol.authentication import Invitation, invite_proof, invite_token_hash
+from secure_chat.protocol.commands import InviteQuery
+from secure_chat.protocol.events import InviteFacts
+from secure_chat.protocol.link import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What the first connection has told: the server's facts, and what the invite is for."""
+
+    server: ServerFacts
+    invitation: InviteFacts | None  # None: open registration, or an invite used by the attempt that is taken up
+
+
+class Joining:
+    """One `join`."""
+
+    def __init__(self, link: Link, profiles: Profiles, answers: Answers, show_recovery: ShowRecovery) -> None:
+        self._link = link
+        self._server = ServerIdentity.of_link(link)
+        self._profiles = profiles
+        self._answers = answers
+        self._show_recovery = show_recovery
+
+    def run(self) -> Enrolled:
+        """Join. Raises what is wrong with the server, the invite or the answers; Ctrl-C leaves nothing behind."""
+        require_ml_kem()
+        with Waiter() as waiter:
+            prospect = self._learn(waiter)
+            self._say("Server certificate matches the invite.")
+            invitation = prospect.invitation
+            if invitation is not None and invitation.purpose == "reset":
+                return self._come_back(prospect.server, invitation, waiter)
+            while True:
+                try:
+                    return self._register(prospect, waiter)
+                except NameTaken as error:
+                    if self._answers.name is not None or not self._answers.asking.repeats:
+                        raise
+                    taken = error
+                self._say(f"{taken.sentence} {taken.next_step}".strip())
+
+    # --- the first connection --------------------------------------------------------------------
+
+    def _learn(self, waiter: Waiter) -> Prospect:
+        with connect(self._server, waiter) as channel:
+            facts = self._server.facts(channel.hello.log_pk)
+            if not self._link.token:
+                if channel.hello.registration != "open":
+                    raise RegistrationClosed(
+                        "This link is only the address of the server, and joining needs an invite."
+                    )
+                return Prospect(facts, None)
+            query = InviteQuery(channel.request_id(), invite_token_hash(self._link.token))
+            try:
+                invitation = channel.ask(query, InviteFacts)
+            except InviteUsed:
+                if self._begun_here() is None:
+                    raise
+                return Prospect(facts, None)
+        self._check_inviter(invitation)
+        return Prospect(facts, invitation)
+
+    def _check_inviter(self, invitation: InviteFacts) -> None:
+        """A link made by a person's own client names that person; another one at the server is an attack."""
+        if self._link.inviter is None:
+            return
+        shown = invitation.inviter
+        if shown is not None:
+            pin = inviter_pin(UserId(shown.user_id), shown.name, IdentityPublicKey(shown.identity_key))
+            if hmac.compare_digest(pin, self._link.inviter.pin):
+                return
+        raise InviteProofInvalid("The server names another inviter than this link does. Nothing was sent.")
+
+    def _begun_here(self) -> Profile | None:
+        """An attempt to join this server whose answer was lost."""
+        for profile in self._profiles.unfinished():
+            label = profile.label
+            if (label.host, label.port, label.state) == (self._link.host, self._link.port, ProfileState.SENT):
+                return profile
+        return None
+
+    # --- a new account ---------------------------------------------------------------------------
+
+    def _register(self, prospect: Prospect, waiter: Waiter) -> Enrolled:
+        begun = self._begun_here()
+        bound = prospect.invitation.name if prospect.invitation is not None else ""
+        name = self._answers.user_name(
+            bound=bound, suggested=begun.label.name if begun is not None else suggested_name()
+        )
+        # Only a reset's link leads to an unfinished profile beside a complete one of the same account.
+        replaces = begun is not None
+        with ProfileDraft(self._profiles, name, self._link.host, self._link.port, replaces=replaces) as draft:
+            if draft.resumes and (begun is None or begun.label.name != name):
+                draft.start_over()  # it was cut off before anything was sent
+            if draft.resumes:
+                return self._take_up(draft, prospect, waiter)
+            passphrase = self._answers.new_passphrase()
+            row = login_kdf_row(self._server, name, waiter)
+            new = enrolment.register(prospect.server, name, os.urandom, _now_ms())
+            draft.commit_vault(passphrase, new)
+            self._say("Your keys were made on this device.")
+            return self._enrol(draft, prospect, passphrase, row, waiter, in_doubt=False)
+
+    def _take_up(self, draft: ProfileDraft, prospect: Prospect, waiter: Waiter) -> Enrolled:
+        self._say("Joining was cut off after it was sent; it goes on from there.")
+        vault, passphrase = self._answers.open_vault(draft.open_vault)
+        row = login_kdf_row(self._server, login_state.account(vault).name, waiter)
+        return self._enrol(draft, prospect, passphrase, row, waiter, in_doubt=True)
+
+    def _enrol(
+        self, draft: ProfileDraft, prospect: Prospect, passphrase: str, row: int, waiter: Waiter, *, in_doubt: bool
+    ) -> Enrolled:
+        account = login_state.account(draft.vault)
+        login_secret = derive_login_secret(passphrase, account.server_id, account.name, row=row)
+        proof = self._proof(draft.vault, prospect.invitation)
+        application = Application(login_secret, row, self._link.token, proof)
+        logged_in = Enrolling(draft, application, waiter, self._say).run(in_doubt=in_doubt)
+        return complete(draft, passphrase, logged_in, self._show_recovery)
+
+    def _proof(self, vault: Vault, invitation: InviteFacts | None) -> bytes:
+        if self._link.inviter is None or invitation is None or invitation.inviter is None:
+            return b""
+        own = login_state.own_device(vault).device_list.device_list
+        inviter = invitation.inviter
+        return invite_proof(
+            self._link.inviter.secret,
+            Invitation(
+                invite_token_hash(self._link.token),
+                UserId(inviter.user_id),
+                IdentityPublicKey(inviter.identity_key),
+                own.user_id,
+                own.name,
+                own.identity_key,
+            ),
+        )
+
+    # --- an account that an administrator has reset ----------------------------------------------
+
+    def _come_back(self, server: ServerFacts, invitation: InviteFacts, waiter: Waiter) -> Enrolled:
+        newest = shown_device_list(invitation.device_list, invitation.name)
+        name = self._answers.user_name(bound=invitation.name)
+        with ProfileDraft(self._profiles, name, self._link.host, self._link.port, replaces=True) as draft:
+            if draft.resumes and self._begun_here() is None:
+                draft.start_over()
+            prospect = Prospect(server, invitation)
+            if draft.resumes:
+                return self._take_up(draft, prospect, waiter)
+            seed = self._answers.recovery_seed(may_be_missing=True)
+            passphrase = self._answers.new_passphrase()
+            row = login_kdf_row(self._server, name, waiter)
+            draft.commit_vault(passphrase, _new_device(server, seed, newest))
+            self._say("Your keys were made on this device.")
+            return self._enrol(draft, prospect, passphrase, row, waiter, in_doubt=False)
+
+    def _say(self, text: str) -> None:
+        self._answers.asking.say(text)
+
+
+def _new_device(server: ServerFacts, seed: bytes | None, newest: AcceptedDeviceList) -> NewVault:
+    if seed is None:
+        return enrolment.reset(server, newest, os.urandom, _now_ms())
+    return enrolment.recover(server, seed, newest, os.urandom, _now_ms())
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

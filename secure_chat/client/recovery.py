@@ -1,0 +1,97 @@
+"""Coming back without the vault: by the recovery key as a new device in place of the old, else told why not.
+
+PROTOCOL.md, "Recovery and reset". No connection is open while the person types or a key is derived.
+"""
+
+import os
+import time
+
+from secure_chat.client.answers import Answers
+from secure_chat.client.channel import connect
+from secure_chat.client.enrolled import Enrolled, ShowRecovery, complete, shown_device_list
+from secure_chat.client.enrolling import Application, Enrolling
+from secure_chat.client.login import login_kdf_row
+from secure_chat.client.login_secret import derive_login_secret
+from secure_chat.client.profile_draft import ProfileDraft
+from secure_chat.client.profile_label import ProfileState
+from secure_chat.client.profiles import Profile, Profiles
+from secure_chat.client.server_identity import ServerIdentity
+from secure_chat.client.vault import enrolment
+from secure_chat.client.vault.enrolment import ServerFacts
+from secure_chat.client.waiting import Waiter
+from secure_chat.directory.device_list import AcceptedDeviceList
+from secure_chat.e2ee.ml_kem import require_ml_kem
+from secure_chat.errors import DeviceElsewhere, RecoveryKeyInvalid
+from secure_chat.protocol.commands import Login
+from secure_chat.protocol.events import WelcomeLimited
+from secure_chat.protocol.link import Link
+
+
+class Recovering:
+    """One `login LINK`, on a machine that has no profile of the account."""
+
+    def __init__(self, link: Link, profiles: Profiles, answers: Answers, show_recovery: ShowRecovery) -> None:
+        self._link = link
+        self._server = ServerIdentity.of_link(link)
+        self._profiles = profiles
+        self._answers = answers
+        self._show_recovery = show_recovery
+
+    def recover(self) -> Enrolled:
+        """Put this device in place of the old one. Raises `RecoveryKeyOther` and what joining raises."""
+        require_ml_kem()
+        with Waiter() as waiter:
+            facts = self._recognise(waiter)
+            begun = self._begun_here()
+            name = self._answers.user_name(suggested=begun.label.name if begun is not None else "")
+            with ProfileDraft(self._profiles, name, self._link.host, self._link.port) as draft:
+                if draft.resumes and (begun is None or begun.label.name != name):
+                    draft.start_over()  # it was cut off before anything was sent
+                if draft.resumes:
+                    self._answers.asking.say("Recovery was cut off after it was sent; it goes on from there.")
+                    _, passphrase = self._answers.open_vault(draft.open_vault)
+                    row, login_secret = self._derive(name, passphrase, waiter)
+                else:
+                    passphrase = self._answers.known_passphrase()
+                    seed = self._answers.recovery_seed(may_be_missing=False)
+                    if seed is None:
+                        raise RecoveryKeyInvalid
+                    row, login_secret = self._derive(name, passphrase, waiter)
+                    newest = self._newest_list(name, login_secret, waiter)
+                    now_ms = time.time_ns() // 1_000_000
+                    draft.commit_vault(passphrase, enrolment.recover(facts, seed, newest, os.urandom, now_ms))
+                    self._answers.asking.say("Keys of this device were made.")
+                enrolling = Enrolling(draft, Application(login_secret, row), waiter, self._answers.asking.say)
+                logged_in = enrolling.run(in_doubt=draft.resumes)
+                return complete(draft, passphrase, logged_in, self._show_recovery)
+
+    def explain(self) -> DeviceElsewhere:
+        """Log in as far as it goes without keys, and say what is missing. Raises what a login raises."""
+        with Waiter() as waiter:
+            self._recognise(waiter)
+            name = self._answers.user_name()
+            _, login_secret = self._derive(name, self._answers.known_passphrase(), waiter)
+            self._newest_list(name, login_secret, waiter)
+            return DeviceElsewhere(f"{name}'s keys are on another device.")
+
+    def _recognise(self, waiter: Waiter) -> ServerFacts:
+        with connect(self._server, waiter) as channel:
+            facts = self._server.facts(channel.hello.log_pk)
+        self._answers.asking.say("Server certificate matches the link.")
+        return facts
+
+    def _begun_here(self) -> Profile | None:
+        for profile in self._profiles.unfinished():
+            label = profile.label
+            if (label.host, label.port, label.state) == (self._link.host, self._link.port, ProfileState.SENT):
+                return profile
+        return None
+
+    def _derive(self, name: str, passphrase: str, waiter: Waiter) -> tuple[int, bytes]:
+        row = login_kdf_row(self._server, name, waiter)
+        return row, derive_login_secret(passphrase, self._server.server_id, name, row=row)
+
+    def _newest_list(self, name: str, login_secret: bytes, waiter: Waiter) -> AcceptedDeviceList:
+        with connect(self._server, waiter) as channel:
+            welcome = channel.ask(Login(channel.request_id(), name, login_secret), WelcomeLimited)
+        return shown_device_list(welcome.device_list, name)
