@@ -118,6 +118,7 @@ class AccountFacts(msgspec.Struct, frozen=True, gc=False):
     role: str
     state: str  # "enabled", "disabled" or "deleted"
     created: int  # milliseconds since 1970 UTC
+    last_login: int  # the same; 0: never
     online: bool
 
 
@@ -135,8 +136,9 @@ class DeviceFacts(msgspec.Struct, frozen=True, gc=False):
 
     device_id: int
     added: int  # milliseconds since 1970 UTC
-    sessions: int  # resume tokens that are valid
+    may_resume: bool
     last_seen: int  # milliseconds since 1970 UTC, 0: never
+    online: bool
 
 
 class AccountDetails(Said, tag="admin.user.details", frozen=True):
@@ -178,7 +180,7 @@ class InviteMade(Said, tag="admin.invite.made", frozen=True):
     """The invite exists. Whoever holds the token puts it into a link with `address`."""
 
     id: int
-    invite: str
+    invite: int  # the number that the list shows
     expires: int  # milliseconds since 1970 UTC
 
 

@@ -19,6 +19,7 @@ from secure_chat.storage.reader import StoreReader
 
 LOG: Final = logging.getLogger("secure_chat.administration")
 MS_PER_SECOND: Final = 1000
+NO_ACCOUNT: Final = 0  # accounts are numbered from 1
 
 
 class Running(Protocol):
@@ -76,7 +77,6 @@ class ServerOperations:
     def _status(self, request: int, sessions: Gathered, reader: StoreReader) -> a.Status:
         settings = self.checked.settings
         host, port = self.core.address
-        totals = reader.totals()
         return a.Status(
             id=request,
             version=__version__,
@@ -88,8 +88,8 @@ class ServerOperations:
             started=self.started_ms,
             connections=sessions.connections,
             people=len(sessions.accounts),
-            accounts=totals.accounts,
-            rooms=totals.rooms,
+            accounts=reader.users().total,
+            rooms=reader.rooms(NO_ACCOUNT).total,
             certificate_ends=_ms(self.checked.identity.ends),
         )
 

@@ -71,6 +71,10 @@ class LoadedSettings:
     origins: tuple[Origin, ...]
     files: tuple[Path, ...]  # that were read, the strongest first
 
+    def is_decided(self, key: str) -> bool:
+        """Whether anybody named a value for this key."""
+        return any(origin.key == key and origin.source is not Source.DEFAULT for origin in self.origins)
+
 
 @dataclass(frozen=True, slots=True)
 class SettingsSources:
@@ -108,8 +112,11 @@ class SettingsSources:
             return DataDirectory(_converted(data[-1])).settings_file
         return user_settings_file()
 
-    def load(self) -> LoadedSettings:
-        """Read and check everything. Raises `SettingInvalid` and its kinds, with file and line where there is one."""
+    def load(self, *, may_be_missing: bool = False) -> LoadedSettings:
+        """Read and check everything. Raises `SettingInvalid` and its kinds, with file and line where there is one.
+
+        `may_be_missing`: no error when the file that was named does not exist yet.
+        """
         layers: list[Assignment] = []  # the weakest first
         files: list[Path] = []
         user_file = self.settings_file()
@@ -120,7 +127,7 @@ class SettingsSources:
             if path.exists():
                 files.insert(0, path)
                 layers += _from_file(path, source)
-            elif path == self.config:
+            elif path == self.config and not may_be_missing:
                 raise SettingsMissing(f"There is no settings file {path}.")
         layers += _from_environment(self.environment)
         layers += _from_flags(self.flags)
@@ -154,7 +161,7 @@ def _from_file(path: Path, source: Source) -> list[Assignment]:
         place = f"{path.name} line {line_of(text, key)}"
         if key not in _BY_KEY:
             raise _unknown(place, key, hint=f"the file is {path}")
-        assignments.append(Assignment(key, value, Origin(key, source, place), path.parent))
+        assignments.append(Assignment(key, value, Origin(key, source, place), path.parent.absolute()))
     return assignments
 
 

@@ -1,0 +1,173 @@
+"""secure-chat-server quickstart: prepare what is missing, print the administrator's invite, serve."""
+
+import secrets
+import shlex
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from secure_chat.certificates.hosts import host_and_port
+from secure_chat.certificates.pins import log_pin
+from secure_chat.certificates.store import CertificateDirectory, ServerIdentity, load_server_identity
+from secure_chat.exit_codes import ExitCode
+from secure_chat.limits import INVITE_HOURS, INVITE_TOKEN_BYTES
+from secure_chat.protocol.authentication import invite_token_hash
+from secure_chat.protocol.link import Link
+from secure_chat.protocol.states import Role
+from secure_chat.server.assembly import serve
+from secure_chat.server.commands import SCHEMA, print_json
+from secure_chat.server.preparation import PreparedInstallation, Step, prepare_installation
+from secure_chat.server.settings.paths import user_settings_file
+from secure_chat.server.settings.sources import SettingsSources
+from secure_chat.storage.administration import MS_PER_HOUR, OPERATOR
+from secure_chat.storage.entries import CreateInvite, RevokeUnusedAdministratorInvites
+from secure_chat.storage.outcomes import Refused
+from secure_chat.storage.store import Store
+
+PIN_COLUMN: Final = 51  # where pins begin, so that they stand below each other
+
+
+class StepLine(msgspec.Struct, tag_field="event", tag="prepared", omit_defaults=True):
+    """`quickstart --json`: something was made."""
+
+    schema: int
+    what: str
+    sentence: str
+    pin: str = ""
+
+
+class ListeningLine(msgspec.Struct, tag_field="event", tag="listening"):
+    """`quickstart --json`: connections are taken."""
+
+    schema: int
+    host: str
+    port: int
+
+
+class InviteLine(msgspec.Struct, tag_field="event", tag="invite"):
+    """`quickstart --json`: the administrator's invite, and the commands by which two people join."""
+
+    schema: int
+    link: str
+    hours: int
+    command: str
+    next_invite_command: str
+
+    def __repr__(self) -> str:
+        return "InviteLine()"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What quickstart prints on standard output: lines for people, or one JSON object a line."""
+
+    as_json: bool
+    settings_file: Path
+
+    def tell_step(self, step: Step) -> None:
+        """Something was made."""
+        if self.as_json:
+            print_json(StepLine(SCHEMA, step.what, step.sentence, step.pin))
+            return
+        _print_line(f"  [ok] {step.sentence:<{PIN_COLUMN}}pin  {step.pin}" if step.pin else f"  [ok] {step.sentence}")
+
+    def tell_listening(self, host: str, port: int) -> None:
+        """Connections are taken."""
+        if self.as_json:
+            print_json(ListeningLine(SCHEMA, host, port))
+        else:
+            _print_line(f"  [ok] listening on {host_and_port(host, port)} (TLS 1.3)")
+
+    def tell_invite(self, link: Link) -> None:
+        """How the administrator joins, and the next person after him; as it can be pasted."""
+        text = link.format()
+        join = f"{_pasteable('secure-chat')} join '{text}'"
+        config = "" if self.settings_file == user_settings_file() else f" --config {_from_here(self.settings_file)}"
+        next_invite = f"{_pasteable('secure-chat-admin')}{config} invite create"
+        if self.as_json:
+            print_json(InviteLine(SCHEMA, text, INVITE_HOURS, join, next_invite))
+            return
+        _print_line(f"  Administrator invite (works once, {INVITE_HOURS} h):")
+        _print_line(f"      {join}")
+        _print_line("  An invite for the next person:")
+        _print_line(f"      {next_invite}")
+
+
+def quickstart(sources: SettingsSources, *, as_json: bool, prepare_only: bool) -> int:
+    """Prepare what is missing, then serve until Ctrl-C; returns the exit code. Raises `ChatError`."""
+    prepared = prepare_installation(sources)
+    voice = Voice(as_json, prepared.settings_file)
+    for step in prepared.steps:
+        voice.tell_step(step)
+    if prepare_only:
+        _invite_without_server(prepared, voice)
+        return ExitCode.OK
+
+    def announce(store: Store, identity: ServerIdentity, name: str, host: str, port: int) -> None:
+        voice.tell_listening(host, port)
+        _invite_administrator(store, identity, name, port, voice)
+
+    return serve(sources, announce)
+
+
+def _invite_without_server(prepared: PreparedInstallation, voice: Voice) -> None:
+    """The invite for a server that something else will start; without a port that is known there is no link."""
+    settings = prepared.settings
+    if settings.listen.port == 0:
+        return
+    certificates = CertificateDirectory(settings.certificate_directory)
+    identity = load_server_identity(certificates.server_certificate, certificates.log_key)
+    store = Store.open(settings.data, now_ms=_now_ms())
+    try:
+        _invite_administrator(store, identity, settings.name, settings.listen.port, voice)
+    finally:
+        store.close()
+
+
+def _invite_administrator(store: Store, identity: ServerIdentity, name: str, port: int, voice: Voice) -> None:
+    """As long as no administrator has joined: the last unused invite ends, a new one is printed."""
+    if store.has_administrator():
+        return
+    token = secrets.token_bytes(INVITE_TOKEN_BYTES)
+    now = _now_ms()
+    invite = CreateInvite(
+        token_hash=invite_token_hash(token),
+        purpose="join",
+        role=Role.ADMINISTRATOR,
+        rooms=(),
+        expires=now + INVITE_HOURS * MS_PER_HOUR,
+        made_by=OPERATOR,
+    )
+    for outcome in store.commit([RevokeUnusedAdministratorInvites(), invite], now).outcomes:
+        if isinstance(outcome, Refused):
+            raise outcome.error
+    voice.tell_invite(Link(name, port, identity.authority, log_pin(identity.log_public_key), token))
+
+
+def _pasteable(program: str) -> str:
+    """How a program of this installation is called from here: by name where that finds it, else by its path."""
+    beside = Path(sys.executable).with_name(program)
+    found = shutil.which(program)
+    if not beside.exists() or (found is not None and Path(found) == beside):
+        return program
+    return _from_here(beside)
+
+
+def _from_here(path: Path) -> str:
+    """A path for a shell, relative to the working directory where it is below."""
+    here, path = Path.cwd(), path.absolute()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _print_line(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
