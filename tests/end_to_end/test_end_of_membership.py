@@ -49,7 +49,7 @@ def test_a_kicked_reader_receives_nothing_above_his_kick(tmp_path: Path, fast: b
         assert isinstance(kick, e.Accepted)
         posting.join()
         reader.wait(lambda said: says_the_end(said, kick.number))
-        assert reader.ask(c.Ping(reader.next_id()))
+        assert isinstance(reader.ask(c.Ping(reader.next_id())), e.PongReply)
         assert max(numbers(list(reader.said)), default=0) <= kick.number
         with pytest.raises(RefusedByServer, match=r"room\.not_member"):
             reader.ask(c.RoomHistory(reader.next_id(), "dev", 1, kick.number + 5))
