@@ -11,8 +11,6 @@ import pytest
 
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
-from secure_chat.protocol.codec import decode_said
-from secure_chat.protocol.frames import split_frames
 from tests.support.installation import Installation
 from tests.support.wire_client import WireClient, client_id
 
@@ -75,24 +73,11 @@ class Sender:
             assert not isinstance(said, e.Failure), said
 
 
-def history(client: WireClient, room: str) -> list[e.AnySaid]:
-    """Everything a room keeps, in order."""
-    head = client.open(room).head
-    events: list[e.AnySaid] = []
-    first = 1
-    while first <= head:
-        page = client.ask(c.RoomHistory(client.next_id(), room, first, head))
-        assert isinstance(page, e.HistoryPage)
-        events += map(decode_said, split_frames(page.events))
-        first = page.last + 1
-    return events
-
-
 def check(installation: Installation, senders: list[Sender]) -> None:
     """Hold what the senders know against what the server keeps."""
     with installation.connect_as(SENDERS[0]) as reader:
         for room in ROOMS:
-            events = history(reader, room)
+            events = list(reader.pages(room, 1, reader.open(room).head))
             assert [event.number for event in events if hasattr(event, "number")] == list(range(1, len(events) + 1))
             kept = {event.number: event for event in events if isinstance(event, e.Message)}
             texts = Counter(event.text for event in kept.values())

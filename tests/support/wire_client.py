@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Self, TypeVar
 
 from secure_chat.certificates.contexts import client_context
@@ -15,7 +15,7 @@ from secure_chat.limits import MAX_FRAME_BYTES
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
 from secure_chat.protocol.codec import decode_said, encode
-from secure_chat.protocol.frames import FrameReader
+from secure_chat.protocol.frames import FrameReader, split_frames
 from tests.support.people import TestPerson
 
 PATIENCE_SECONDS = 60.0  # ten times what anything may take; a test that waits this long has failed
@@ -34,12 +34,16 @@ class RefusedByServer(ChatError):
 class WireClient:
     """One connection. `said` holds what came and was not waited for, oldest first."""
 
-    def __init__(self, host: str, port: int, authority: bytes, *, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, host: str, port: int, authority: bytes, *, receive_buffer: int | None = None) -> None:
         self.server_id = server_id(authority)
-        raw = socket.create_connection((host, port), timeout=PATIENCE_SECONDS)
+        raw = socket.socket()
+        if receive_buffer is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        raw.settimeout(PATIENCE_SECONDS)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            self.tls = (context or client_context(authority)).wrap_socket(raw, server_hostname=host)
+            raw.connect((host, port))
+            self.tls = client_context(authority).wrap_socket(raw, server_hostname=host)
         except BaseException:
             raw.close()
             raise
@@ -167,6 +171,15 @@ class WireClient:
             else:
                 self.said.append(said)
         return True
+
+    def pages(self, room: str, first: int, last: int) -> Iterator[e.AnySaid]:
+        """What a room keeps of `first` to `last`, page by page."""
+        while first <= last:
+            page = self.ask(c.RoomHistory(self.next_id(), room, first, last))
+            assert isinstance(page, e.HistoryPage)
+            assert page.last >= first, "a page without progress"
+            yield from map(decode_said, split_frames(page.events))
+            first = page.last + 1
 
     # --- rooms -----------------------------------------------------------------------------------
 
