@@ -124,10 +124,15 @@ def text_class_rows(ucd: Path) -> Iterator[str]:
 
 def confusable_rows(confusables: Path) -> Iterator[str]:
     """A character and the characters that stand for all that look like it, in NFD: `006D 0072 006E`."""
-    for row in fields(confusables):
-        source = int(row[0], 16)
-        target = "".join(chr(int(point, 16)) for point in row[1].split())
-        yield " ".join(f"{point:04X}" for point in (source, *map(ord, unicodedata.normalize("NFD", target))))
+    table = {
+        int(row[0], 16): unicodedata.normalize("NFD", "".join(chr(int(point, 16)) for point in row[1].split()))
+        for row in fields(confusables)
+    }
+    for source in sorted(table):
+        target = table[source]
+        while (further := unicodedata.normalize("NFD", target.translate(table))) != target:
+            target = further  # a decomposed mark may have a look-alike of its own
+        yield " ".join(f"{point:04X}" for point in (source, *map(ord, target)))
 
 
 def write(path: Path, what: str, source: str, lines: Iterable[str]) -> None:
@@ -144,12 +149,7 @@ def main(ucd: Path, confusables: Path, target: Path) -> None:
         line.lstrip("# ") for line in confusables.read_text("utf-8-sig").splitlines() if "Version" in line
     )
     what = "A character, then those that stand for all that look like it (UTS #39)."
-    write(
-        target / CONFUSABLES,
-        what,
-        source,
-        sorted(confusable_rows(confusables), key=lambda row: int(row.split()[0], 16)),
-    )
+    write(target / CONFUSABLES, what, source, confusable_rows(confusables))
 
 
 def property_source(path: Path) -> Iterator[str]:

@@ -12,7 +12,8 @@ DIRECTORY = Path(data.__file__).parent
 
 # A Unicode Character Database of a dozen characters.
 DATABASE = {
-    "PropertyValueAliases.txt": "sc ; Latn ; Latin\nsc ; Zyyy ; Common\nsc ; Zinh ; Inherited\nsc ; Deva ; Devanagari\n",
+    "PropertyValueAliases.txt": "sc ; Latn ; Latin\nsc ; Zyyy ; Common\n"
+    "sc ; Zinh ; Inherited\nsc ; Deva ; Devanagari\n",
     "Scripts.txt": "# Scripts-99.0.0.txt\n0061..0063 ; Latin # L\n0064 ; Latin\n0030 ; Common\n0301 ; Inherited\n"
     "0915 ; Devanagari\n094D ; Devanagari\n200D ; Inherited\n2764 ; Common\n4E00 ; Common\n",
     "ScriptExtensions.txt": "0301 ; Deva Latn # Mn\n",
