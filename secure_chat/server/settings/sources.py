@@ -278,9 +278,11 @@ def _converted(assignment: Assignment) -> Any:
             assignment.value, row.kind, strict=not assignment.is_text, dec_hook=path_of, builtin_types=None
         )
         return _checked(row, value)
-    except (msgspec.ValidationError, ChatError) as error:
+    except msgspec.ValidationError as error:
         reason = f"it is one of {', '.join(row.choices)}" if row.choices else str(error).rstrip(".")
         raise SettingInvalid(f"{place}: `{name}` cannot be {_shown(assignment.value)}: {reason}.") from None
+    except ChatError as error:
+        raise SettingInvalid(f"{place}: `{name}`: {error}", hint=error.next_step) from None
 
 
 def _checked(row: Setting, value: Any) -> Any:
