@@ -9,7 +9,7 @@ away and leaves ordinary text of every script as it is; it is idempotent and doe
   selectors, tags, fillers; direction marks stay only where something is written from right to left;
 - marks beyond the fourth on one character; a mark with nothing to stand on gets a dotted circle.
 
-What a character is comes from a fixed table (`secure_chat.characters`), never from the interpreter's version of
+What a character is comes from a fixed table (`secure_chat.data.characters`), never from the interpreter's version of
 Unicode, so that server and client agree about what changes.
 """
 
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple, Self
 
-from secure_chat.characters import ORDINARY, character_classes
+from secure_chat.data.characters import ORDINARY, character_classes
 from secure_chat.errors import MessageEmpty, MessageTooLong
 from secure_chat.limits import MAX_COMBINING_MARKS, MAX_LOGGED_CHARACTERS, MAX_TEXT_BYTES
 

@@ -18,7 +18,6 @@ from secure_chat.data import CONFUSABLES, SCRIPTS, TEXT_CLASSES
 OLDEST_UNICODE: Final = (14, 0)  # of Python 3.11: a name means the same under every interpreter that is supported
 COMMON: Final = frozenset({"Zyyy"})
 INHERITED: Final = frozenset({"Zinh"})
-LAST: Final = 0x10FFFF
 HEADER: Final = """\
 # {what}
 # Generated from {source} by secure_chat/data/generate.py.
@@ -95,7 +94,7 @@ def joining_scripts(ucd: Path, scripts: Scripts) -> set[str]:
 
 
 def text_class_rows(ucd: Path) -> Iterator[str]:
-    """What sanitising asks of a character: first, last, and the properties that `secure_chat.characters` names."""
+    """What sanitising asks of a character: first, last, and the properties that `secure_chat.data.characters` names."""
     categories = general_categories(ucd)
     scripts = script_extensions(ucd)
     joining = joining_scripts(ucd, scripts)
