@@ -110,14 +110,22 @@ class Notice(msgspec.Struct, frozen=True, gc=False):
     frame: bytes
 
 
-class Announcement(msgspec.Struct, frozen=True):
-    """All that one commit means to one I/O thread, in order. `changes` and `appended` are the same for every thread."""
+@dataclass(slots=True)
+class Announcement:
+    """All that one commit means to one I/O thread, in order; nobody changes it once it is put into an inbox.
 
-    replies: Sequence[Reply]
+    `changes` and `appended` are the same objects for every thread.
+    """
+
     changes: Sequence[Change] = ()
-    appended: Mapping[str, Sequence[Blob]] = {}
-    replaced: Sequence[int] = ()  # serials of connections whose device has connected again
+    appended: Mapping[str, Sequence[Blob]] = field(default_factory=dict)
     notices: Sequence[Notice] = ()
+    replies: list[Reply] = field(default_factory=list)
+    replaced: list[int] = field(default_factory=list)  # serials of connections whose device has connected again
+    seconds: float = 0.0  # that the commit took
+
+    def __bool__(self) -> bool:
+        return bool(self.replies or self.appended or self.changes or self.replaced or self.notices)
 
 
 class AskSessions(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -10,13 +10,18 @@ from secure_chat.errors import NotNow
 from secure_chat.protocol.commands import AnyCommand
 from secure_chat.protocol.states import State
 from secure_chat.server.items import (
+    Announcement,
     Answer,
+    AskSessions,
     AuthenticationRequest,
     HandlerResult,
+    NewConnection,
     Notice,
     Origin,
     PresenceRequest,
     ReadRequest,
+    SayGoodbye,
+    StopReading,
     TlsIdentity,
 )
 from secure_chat.server.session import LimitedSession, Session
@@ -122,8 +127,14 @@ class Store(Protocol):
         Raises `StorageFull` or `StorageFailed`; nothing is written then.
         """
 
-    def maintain(self, idle: bool) -> bool:
-        """One small step of checkpoint, index merge, expiry; tells whether there is more to do."""
+    def probe(self, now_ms: int) -> None:
+        """After `StorageFull`: raises it again, or returns when there is room."""
+
+    def maintain(self, now_ms: int, idle: bool) -> bool:
+        """One small step of checkpoint, index merge, expiry; tells whether there is more to do.
+
+        Raises `StorageFull` or `StorageFailed`.
+        """
 
     def close(self) -> None:
         """Checkpoint and let go; called last."""
@@ -137,6 +148,10 @@ class Live:
     registration: str  # closed, invite, open: as hello says it
     rates: Rates
     handler: Handler
+
+
+IoItem: TypeAlias = NewConnection | Announcement | Answer | AskSessions | Live | StopReading | SayGoodbye
+"""What is put into the inbox of an I/O thread."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 from secure_chat.server.inbox import Inbox
 from secure_chat.server.items import Died, SupervisorItem
 
-_LOG: Final = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 
 
 class SupervisedThread(threading.Thread):
@@ -29,5 +29,5 @@ class SupervisedThread(threading.Thread):
             self._work()
         except BaseException:  # whatever it is: a server without this thread must not go on
             report = traceback.format_exc()
-            _LOG.exception("thread %s has died", self.name)
+            logger.exception("thread %s has died", self.name)
             self._supervisor.put(Died(self.name, report))

@@ -1,0 +1,104 @@
+"""Token buckets: how often an account may ask for what."""
+
+import enum
+import math
+from typing import Final
+
+from secure_chat.errors import RateLimited
+from secure_chat.protocol import commands as c
+from secure_chat.server.settings.model import Rates
+
+
+class TokenBucket:
+    """`burst` tokens at most, `rate` new ones a second; it starts full. `now` is seconds, monotonic."""
+
+    __slots__ = ("_at", "_tokens")
+
+    def __init__(self, burst: float, now: float) -> None:
+        self._tokens = burst
+        self._at = now
+
+    def take(self, rate: float, burst: float, now: float) -> float:
+        """Take a token and return 0, or take none and return the seconds until there is one."""
+        tokens = min(burst, self._tokens + (now - self._at) * rate)
+        self._at = now
+        if tokens >= 1:
+            self._tokens = tokens - 1
+            return 0.0
+        self._tokens = tokens
+        return (1 - tokens) / rate
+
+    def is_full(self, rate: float, burst: float, now: float) -> bool:
+        """Whether forgetting this bucket would change nothing."""
+        return self._tokens + (now - self._at) * rate >= burst
+
+
+class Kind(enum.Enum):
+    """What is counted apart from the rest."""
+
+    POSTS = "posts"
+    JOINS = "joins"
+    READS = "reads"
+
+
+KINDS: Final[dict[type[c.Command], Kind]] = {
+    c.RoomPost: Kind.POSTS,
+    c.RoomTopic: Kind.POSTS,
+    c.RoomKick: Kind.POSTS,
+    c.RoomCreate: Kind.JOINS,
+    c.RoomJoin: Kind.JOINS,
+    c.RoomLeave: Kind.JOINS,
+    c.RoomHistory: Kind.READS,
+    c.RoomSearch: Kind.READS,
+    c.RoomList: Kind.READS,
+    c.RoomMembers: Kind.READS,
+    c.UserList: Kind.READS,
+    c.PassphraseChange: Kind.READS,
+}
+"""Which bucket a command takes from; what is absent is bounded by credits and turns alone."""
+
+
+def rate_and_burst(rates: Rates, kind: Kind) -> tuple[float, float]:
+    """Tokens a second and at most, of one kind."""
+    match kind:
+        case Kind.POSTS:
+            return rates.posts_per_second, rates.posts_burst
+        case Kind.JOINS:
+            return rates.joins_per_second, rates.joins_burst
+        case Kind.READS:
+            return rates.reads_per_second, rates.reads_burst
+
+
+class RateLimits:
+    """The buckets of the accounts that one I/O thread serves; those that are full again are forgotten.
+
+    They outlive connections: who reconnects finds his bucket as he left it. A connection belongs to one account, so a
+    bucket of its own could never be empty before the account's.
+    """
+
+    __slots__ = ("_buckets", "_sweep_at", "rates")
+
+    SWEEP_SECONDS: Final = 60.0
+
+    def __init__(self, rates: Rates) -> None:
+        self.rates = rates  # a reload swaps them
+        self._buckets: dict[tuple[Kind, int], TokenBucket] = {}  # kind, account
+        self._sweep_at = 0.0
+
+    def take(self, kind: Kind, account: int, now: float) -> None:
+        """One token. Raises `RateLimited`, which says when there will be one."""
+        rate, burst = rate_and_burst(self.rates, kind)
+        bucket = self._buckets.get((kind, account))
+        if bucket is None:
+            if now >= self._sweep_at:
+                self._sweep(now)
+            bucket = self._buckets[kind, account] = TokenBucket(burst, now)
+        wait = bucket.take(rate, burst, now)
+        if wait > 0:
+            raise RateLimited(retry_after=math.ceil(wait * 100) / 100)
+
+    def _sweep(self, now: float) -> None:
+        self._sweep_at = now + self.SWEEP_SECONDS
+        for key, bucket in list(self._buckets.items()):
+            if bucket.is_full(*rate_and_burst(self.rates, key[0]), now):
+                del self._buckets[key]

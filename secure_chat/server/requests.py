@@ -1,0 +1,163 @@
+"""One request: permitted by the table of states, limited, handed to its handler; what becomes of the result."""
+
+import logging
+import secrets
+from typing import Final
+
+import msgspec
+
+from secure_chat.errors import Busy, ChatError, InternalError
+from secure_chat.limits import MAX_INTERNAL_ERRORS
+from secure_chat.protocol import commands as c
+from secure_chat.protocol.codec import decode_command
+from secure_chat.protocol.states import State, permit
+from secure_chat.server.closing import Closing
+from secure_chat.server.connection import Connection
+from secure_chat.server.credits import Credits
+from secure_chat.server.delivery import Delivery
+from secure_chat.server.items import (
+    AuthenticationRequest,
+    HandlerResult,
+    PresenceRequest,
+    ReadRequest,
+    Submission,
+    WithToken,
+)
+from secure_chat.server.rate_limit import KINDS, RateLimits
+from secure_chat.server.replies import failure
+from secure_chat.server.services import Context, Live, Services
+from secure_chat.storage.entries import AnyEntry, JoinRoom, OpenRoom
+
+logger: Final = logging.getLogger(__name__)
+
+AT_ONCE: Final[frozenset[type[c.Command]]] = frozenset({c.Ping, c.Pong, c.NameQuery})
+"""Answered whatever is under way: they cost neither the journal nor the reader anything."""
+
+ELSEWHERE: Final[frozenset[type[c.Command]]] = frozenset(
+    {
+        c.InviteQuery,
+        c.Register,
+        c.Login,
+        c.Recover,
+        c.PassphraseChange,
+        c.RoomList,
+        c.RoomMembers,
+        c.RoomHistory,
+        c.RoomSearch,
+    }
+)
+"""Go to the reader or the pool first, and want a credit for reads; all others go to the journal."""
+
+
+class Requests:
+    """Takes the requests of one I/O thread's connections. `submissions` is what the turn hands to the journal."""
+
+    __slots__ = ("_closing", "_credits", "_delivery", "_rates", "_services", "busy", "live", "submissions")
+
+    def __init__(self, live: Live, services: Services, credits_: Credits, delivery: Delivery, closing: Closing) -> None:
+        self.live = live
+        self._services = services
+        self._credits = credits_
+        self._delivery = delivery
+        self._closing = closing
+        self._rates = RateLimits(live.rates)
+        self.submissions: list[Submission] = []
+        self.busy = False  # an entry put into the journal now would wait too long
+
+    def reload(self, live: Live) -> None:
+        """From the next request on."""
+        self.live = live
+        self._rates.rates = live.rates
+
+    def take(self, connection: Connection, body: bytes, now: float) -> bool:
+        """One frame's body; tells whether it was dealt with, or must wait for credit."""
+        try:
+            command = decode_command(body)
+        except ChatError as error:
+            self._closing.fail(connection, error, now)
+            return True
+        kind, before = type(command), connection.state
+        after = before
+        try:
+            after = permit(before, connection.role, kind)
+            if kind not in AT_ONCE:
+                if kind in ELSEWHERE:
+                    if not self._credits.has_read(connection):
+                        return False
+                elif self.busy:
+                    raise Busy(retry_after=1.0)
+                elif not self._credits.has_entry(connection, len(body)):
+                    return False
+                limited = KINDS.get(kind)
+                if limited is not None and connection.session is not None:
+                    self._rates.take(limited, connection.session.account, now)
+            result = self.live.handler.handle(command, self._context(connection, now))
+            connection.state = after
+            self.follow(connection, command.id, result, len(body), now)
+        except ChatError as error:
+            connection.state = before
+            self.refuse(connection, command.id, error, after is State.AUTHENTICATING is not before, now)
+        except Exception:  # a fault of ours in one request must not end the thread, and with it everybody's connection
+            log_id = secrets.token_hex(4)
+            logger.exception("a request failed, log id %s: %s", log_id, kind.__name__)
+            connection.state = before
+            self.refuse(connection, command.id, internal_error(log_id), after is State.AUTHENTICATING, now)
+            self.count_internal(connection, now)
+        return True
+
+    def follow(self, connection: Connection, request: int, result: HandlerResult, size: int, now: float) -> None:
+        """Do what a handler, or the pool after it, has decided. Raises what the reader or the pool refuse with."""
+        if isinstance(result, bytes):
+            self._delivery.say(connection, result)
+            if connection.state is State.CLOSING:
+                self._closing.begin(connection, b"", "logged out", now)
+        elif isinstance(result, ReadRequest):
+            self._services.reader.submit(connection.origin, result)
+            self._credits.count_read(connection)
+        elif isinstance(result, AuthenticationRequest):
+            self._services.pool.submit(connection.origin, result, connection.address)
+            self._credits.count_read(connection)
+        elif isinstance(result, WithToken):
+            connection.token = result.token
+            self._submit(connection, request, result.entry, size)
+        elif result is not None:
+            self._submit(connection, request, result, size)
+
+    def refuse(self, connection: Connection, request: int, error: ChatError, ends: bool, now: float) -> None:
+        """Answer with an error; `ends`: somebody who could not be authenticated is not talked to any longer."""
+        frame = failure(request, error)
+        if ends:
+            self._closing.begin(connection, frame, error.code, now)
+        else:
+            self._delivery.say(connection, frame)
+
+    def count_internal(self, connection: Connection, now: float) -> None:
+        """One more request of this connection has met a fault of ours; perhaps it is the connection's doing."""
+        connection.internal_errors += 1
+        if connection.internal_errors >= MAX_INTERNAL_ERRORS:
+            self._closing.begin(connection, b"", "too many internal errors", now)
+
+    def _submit(self, connection: Connection, request: int, entry: AnyEntry | PresenceRequest, size: int) -> None:
+        if isinstance(entry, OpenRoom | JoinRoom) and entry.fill and self._delivery.announced(entry.room) is not None:
+            entry = msgspec.structs.replace(entry, fill=False)  # this thread has the room's ring
+        self._credits.count_entry(connection, size)
+        self.submissions.append(Submission(connection.serial, request, entry, size))
+
+    def _context(self, connection: Connection, now: float) -> Context:
+        identity = connection.identity
+        return Context(
+            connection.origin,
+            connection.state,
+            connection.session,
+            connection.limited,
+            connection.address,
+            connection.nonce,
+            b"" if identity is None else identity.leaf_hash,
+            now,
+            self._delivery.announced,
+        )
+
+
+def internal_error(log_id: str) -> InternalError:
+    """What the person is told; the log has the rest under `log_id`."""
+    return InternalError(f"Something went wrong on the server (log id {log_id}).")
