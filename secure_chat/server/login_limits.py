@@ -124,6 +124,11 @@ class LoginLimits:
         with self._lock:
             self._tries.drop((address_prefix(address), name))
 
+    def sizes(self) -> tuple[int, int, int]:
+        """How many addresses logged in, registered, and failed for a name, as far as it is remembered."""
+        with self._lock:
+            return len(self._logins), len(self._registrations), len(self._tries)
+
 
 def _take(table: _Table[str, TokenBucket], key: str, rate: float, burst: int, now: float) -> None:
     bucket = table.get(key) or TokenBucket(burst, now)

@@ -15,7 +15,13 @@ from typing import Final
 
 import msgspec
 
-from secure_chat.limits import LOG_CLOSE_SECONDS, MAX_LOG_LINE_CHARACTERS, MAX_TRACEBACK_LINES, MAX_WAITING_LOG_LINES
+from secure_chat.limits import (
+    LOG_CLOSE_SECONDS,
+    MAX_LOG_LINE_CHARACTERS,
+    MAX_LOGGED_CHARACTERS,
+    MAX_TRACEBACK_LINES,
+    MAX_WAITING_LOG_LINES,
+)
 from secure_chat.sanitize import log_safe
 from secure_chat.server.settings.model import Log
 
@@ -45,8 +51,10 @@ class LogLine:
 
 
 def _safe(text: str) -> str:
-    safe = log_safe(text[: MAX_LOG_LINE_CHARACTERS + 1])
-    return safe if len(safe) <= MAX_LOG_LINE_CHARACTERS else safe[:MAX_LOG_LINE_CHARACTERS] + "…"
+    """What prints of `text`, cut where it is absurd. `log_safe` takes a value's length at a time."""
+    end = min(len(text), MAX_LOG_LINE_CHARACTERS)
+    pieces = (text[at : min(at + MAX_LOGGED_CHARACTERS, end)] for at in range(0, end, MAX_LOGGED_CHARACTERS))
+    return "".join(map(log_safe, pieces)) + ("…" if end < len(text) else "")
 
 
 class JsonLine(msgspec.Struct, omit_defaults=True):

@@ -13,20 +13,21 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "settings.md"
 _HEAD: Final = f"""\
 # Settings of the server
 
-A setting has one name everywhere. In the file, which is TOML, `listen.port` is the key `port` of the table `[listen]`; in
-the environment it is `{ENVIRONMENT_PREFIX}LISTEN_PORT`; as an argument it is `--set listen.port=7443`, and the common ones
-have flags of their own (`secure-chat-server run --help`).
+A setting has one name everywhere. In the file, which is TOML, `listen.port` is the key `port` of the table `[listen]`;
+in the environment it is `{ENVIRONMENT_PREFIX}LISTEN_PORT`; as an argument it is `--set listen.port=7443`, and
+the common ones have flags of their own (`secure-chat-server run --help`).
 
 A flag wins over the environment, the environment over the user's file, that over the system's, and that over the
-default. The user's file is the one that `--config` or `{CONFIG_VARIABLE}` names (then the system's is not read), else
-`secure-chat.toml` in the directory that `--data` names, else `$XDG_CONFIG_HOME/secure-chat/secure-chat.toml`. The system's
-file is `/etc/secure-chat/secure-chat.toml`. Relative paths in a file begin at the file's directory.
+default. The user's file is the one that `--config` or `{CONFIG_VARIABLE}` names (then the system's is not
+read), else `secure-chat.toml` in the directory that `--data` names, else
+`$XDG_CONFIG_HOME/secure-chat/secure-chat.toml`. The system's file is `/etc/secure-chat/secure-chat.toml`. Relative
+paths in a file begin at the file's directory.
 
-A key that nobody knows, and a value that does not fit, are refused, with file and line. `secure-chat-server check-config
---origin` shows what is in force and who said so.
+A key that nobody knows, and a value that does not fit, are refused, with file and line. `secure-chat-server
+check-config --origin` shows what is in force and who said so.
 
-`secure-chat-server reload`, or SIGHUP, reads everything again, the certificate included, and takes over all live settings
-or, when anything is wrong, none. The others wait for the next start, and the command names those that do.
+`secure-chat-server reload`, or SIGHUP, reads everything again, the certificate included, and takes over all live
+settings or, when anything is wrong, none. The others wait for the next start, and the command names those that do.
 
 | setting | value | default | live | what it is |
 |---|---|---|---|---|
