@@ -77,26 +77,25 @@ class Server:
         presence: Presence,
         make_services: MakeServices,
         *,
-        workers: Sequence[Worker] = (),
         reload_hook: Callable[[], None] | None = None,
         end_at_once: Callable[[int], object] = os._exit,
     ) -> None:
-        """`workers`: further threads that begin and end with the server (the administration socket). `reload_hook`:
-        what SIGHUP asks for. `end_at_once`: how the process ends when its threads cannot be waited for.
+        """`reload_hook`: what SIGHUP asks for, called by the supervisor. `end_at_once`: how the process ends when its
+        threads cannot be waited for.
 
         Raises `AddressInUse`, `AddressUnusable`.
         """
         listeners = listen(configuration.host, configuration.port)
         self.address: tuple[str, int] = (configuration.host, listeners[0].getsockname()[1])
         self.io_threads = configuration.io.io_threads
-        self._reload_hook = reload_hook
+        self.reload_hook = reload_hook
         self._end_at_once = end_at_once
         self._supervisor: Inbox[SupervisorItem] = Inbox()
         self._stop_accepting: Inbox[None] = Inbox()
         self._io_inboxes: list[Inbox[IoItem]] = [Inbox() for _ in range(self.io_threads)]
         self._journal_inbox = JournalInbox(self.io_threads)
         services = make_services(_Answers(self._io_inboxes), self._supervisor)
-        self._workers = [services.pool, services.reader, *workers]
+        self._workers: list[Worker] = [services.pool, services.reader]
         self._signals: Signals | None = None
         self._finished: set[tuple[str, str]] = set()
         self._dead: set[str] = set()
@@ -158,6 +157,10 @@ class Server:
     def stop(self, reason: str) -> None:
         """Stop in order; asked a second time, at once."""
         self._supervisor.put(Stop(reason))
+
+    def add_worker(self, worker: Worker) -> None:
+        """A further thread that begins and ends with the server: the administration socket. Before `run`."""
+        self._workers.append(worker)
 
     # --- running -----------------------------------------------------------------------------------
 
@@ -248,8 +251,8 @@ class Server:
                 logger.info("stopping: %s", reason)
                 self._stopping = True
             case Reload():
-                if self._reload_hook is not None:
-                    self._reload_hook()
+                if self.reload_hook is not None:
+                    self.reload_hook()
 
     def _say(self, sentence: str) -> None:
         logger.critical("%s", sentence)
