@@ -186,7 +186,7 @@ class Journal:
         if isinstance(self._trouble, StorageFailed) or now < self._probe_at:
             return
         try:
-            self._store.probe(_now_ms())
+            self._store.probe()
         except (StorageFull, StorageFailed) as error:
             self._suffer(error)
             return

@@ -127,10 +127,10 @@ class Store(Protocol):
         Raises `StorageFull` or `StorageFailed`; nothing is written then.
         """
 
-    def probe(self, now_ms: int) -> None:
+    def probe(self) -> None:
         """After `StorageFull`: raises it again, or returns when there is room."""
 
-    def maintain(self, now_ms: int, idle: bool) -> bool:
+    def maintain(self, now_ms: int, *, idle: bool) -> bool:
         """One small step of checkpoint, index merge, expiry; tells whether there is more to do.
 
         Raises `StorageFull` or `StorageFailed`.

@@ -80,7 +80,7 @@ class RunningCore:
         self.reloads = 0
         store = DatabaseStore.open(installation.data, now_ms=int(time.time() * 1000))
         try:
-            presence = PresenceService(PresenceTable(grace=options.grace), lambda online: self._online.put(online))
+            presence = PresenceService(PresenceTable(grace=options.grace), self._publish)
             self._online: Inbox[frozenset[int]] = Inbox()
             configuration = ServerConfiguration(HOST, 0, options.io)
             self.server = Server(
@@ -113,6 +113,9 @@ class RunningCore:
     def _make_services(self, sink: AnswerSink, supervisor: Inbox[SupervisorItem]) -> Services:
         reader = ReaderThread(lambda: StoreReader(self.installation.data), self._online, sink, supervisor)
         return Services(NoPool(), reader)
+
+    def _publish(self, online: frozenset[int]) -> None:
+        self._online.put(online)
 
     def _reload(self) -> None:
         self.reloads += 1
