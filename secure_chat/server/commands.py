@@ -163,9 +163,9 @@ def reload(sources: SettingsSources, *, as_json: bool) -> int:
 
 
 def _ask(sources: SettingsSources, command: a.AdministrationCommand) -> a.AdministrationReply:
-    from secure_chat.server.control_client import ask
+    from secure_chat.server.settings.control_client import ask
 
-    return ask(sources.load().settings.directory.control_socket, command)
+    return ask(sources.load().settings.directory, command)
 
 
 def _day_and_time(ms: int) -> datetime:

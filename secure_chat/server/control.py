@@ -21,7 +21,7 @@ from secure_chat.limits import (
 from secure_chat.protocol import administration as a
 from secure_chat.protocol.events import Failure
 from secure_chat.protocol.frames import FrameReader
-from secure_chat.server.control_socket import listen, may_administer
+from secure_chat.server.control_socket import listen, operator_of
 from secure_chat.server.inbox import Inbox
 from secure_chat.server.items import Administration, AdministrationOutcome, AskSessions, Sessions, SupervisorItem
 from secure_chat.server.supervised import SupervisedThread
@@ -73,6 +73,7 @@ class _Operator:
     """One connection of an operator."""
 
     socket: socket.socket
+    name: str  # of the operating system's user
     frames: FrameReader
     quiet_since: float
     output: bytes = b""
@@ -106,19 +107,13 @@ Order: TypeAlias = ReloadOrder | StopOrder
 class ControlThread:
     """Takes requests at `path`, whose directory nobody else may enter, from the server's own user and root."""
 
-    def __init__(
-        self,
-        path: Path,
-        core: Core,
-        operations: Operations,
-        open_reader: Callable[[], StoreReader],
-        supervisor: Inbox[SupervisorItem],
-    ) -> None:
+    def __init__(self, path: Path, open_reader: Callable[[], StoreReader]) -> None:
         """Listens from now on; requests wait for `start`. A socket left by a server that died is replaced."""
         self._path = path
-        self._core = core
-        self._operations = operations
         self._open_reader = open_reader
+        self._core: Core | None = None
+        self._operations: Operations | None = None
+        self._thread: SupervisedThread | None = None
         self._answers: Inbox[Sessions | AdministrationOutcome] = Inbox()
         self._orders: Inbox[Order] = Inbox()
         self._operators: dict[int, _Operator] = {}
@@ -126,11 +121,16 @@ class ControlThread:
         self._next_tag = 1
         self._selector = selectors.DefaultSelector()
         self._listener = listen(path)
+
+    def attach(self, core: Core, operations: Operations, supervisor: Inbox[SupervisorItem]) -> None:
+        """What there is to ask, once it is there; before `start`."""
+        self._core, self._operations = core, operations
         self._thread = SupervisedThread("control", self._work, supervisor)
 
     def start(self) -> None:
         """Begin; returns at once."""
-        self._thread.start()
+        if self._thread is not None:
+            self._thread.start()
 
     def reload(self) -> None:
         """Read settings and certificate again; called for a signal, by any thread."""
@@ -202,11 +202,15 @@ class ControlThread:
             connection, _ = self._listener.accept()
         except OSError:
             return  # gone before it was taken
-        if len(self._operators) >= MAX_CONTROL_CONNECTIONS or not may_administer(connection):
-            connection.close()
-            return
         connection.setblocking(False)
-        operator = _Operator(connection, FrameReader(MAX_SMALL_REQUEST_BYTES), time.monotonic())
+        try:
+            name = operator_of(connection)
+            if len(self._operators) >= MAX_CONTROL_CONNECTIONS:
+                raise Busy("Too many operators ask at once.")
+        except ChatError as error:
+            _turn_away(connection, error)
+            return
+        operator = _Operator(connection, name, FrameReader(MAX_SMALL_REQUEST_BYTES), time.monotonic())
         self._operators[connection.fileno()] = operator
         self._selector.register(connection, selectors.EVENT_READ)
 
@@ -238,8 +242,8 @@ class ControlThread:
             self._next_tag += 1
             pending = _Pending(operator, command, time.monotonic() + CONTROL_ANSWER_SECONDS)
             if isinstance(command, a.WritingCommand):
-                pending.entry = entry_of(command, now_ms())
-                LOG.info("operator: %s", describe(command))
+                pending.entry = entry_of(command, now_ms(), operator.name)
+                LOG.info("operator %s: %s", operator.name, describe(command))
             operator.is_waiting = True
             self._watch(operator)
             self._pending[tag] = pending
@@ -287,7 +291,7 @@ class ControlThread:
 
     def _say(self, operator: _Operator, request: int, reply: a.AdministrationReply | ChatError) -> None:
         if isinstance(reply, ChatError):
-            reply = Failure(request, reply.code, reply.sentence, reply.next_step, reply.retry_after)
+            reply = _failure(request, reply)
         if operator.socket.fileno() < 0:
             return  # it has gone meanwhile
         operator.is_waiting = False
@@ -334,6 +338,17 @@ class ControlThread:
         self._orders.close()
         with contextlib.suppress(OSError):
             self._path.unlink()
+
+
+def _turn_away(connection: socket.socket, error: ChatError) -> None:
+    """Say why, as far as that goes at once, and close."""
+    with contextlib.suppress(OSError):
+        connection.send(a.encode(_failure(0, error)))
+    connection.close()
+
+
+def _failure(request: int, error: ChatError) -> Failure:
+    return Failure(request, error.code, error.sentence, error.next_step, error.retry_after)
 
 
 NOBODY: Final = Gathered(0, frozenset(), frozenset())

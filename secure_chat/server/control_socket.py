@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from secure_chat.errors import PermissionDenied
 from secure_chat.limits import MAX_CONTROL_CONNECTIONS
 from secure_chat.server.settings.paths import socket_address
+from secure_chat.storage.administration import operator_name
 
 LOG: Final = logging.getLogger("secure_chat.administration")
 
@@ -36,15 +38,17 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def may_administer(connection: socket.socket) -> bool:
-    """Whether the process at the other end belongs to the server's own user or to root.
+def operator_of(connection: socket.socket) -> str:
+    """The name of the operating system's user at the other end, who is the server's own or root.
 
-    Where the system does not say, the directory's permissions alone decide.
+    Where the system does not say, the directory's permissions alone decide. Raises `PermissionDenied`.
     """
     if not sys.platform.startswith("linux"):
-        return True
+        return operator_name(os.geteuid())
     _, uid, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
-    allowed = uid in (os.geteuid(), 0)
-    if not allowed:
+    if uid not in (os.geteuid(), 0):
         LOG.warning("refused an operator's connection from user %d", uid)
-    return allowed
+        raise PermissionDenied(
+            "This user may not administer this server.", hint="run it as the server's user or as root"
+        )
+    return operator_name(uid)

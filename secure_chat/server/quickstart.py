@@ -1,8 +1,6 @@
 """secure-chat-server quickstart: prepare what is missing, print the administrator's invite, serve."""
 
 import secrets
-import shlex
-import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from secure_chat.protocol.states import Role
 from secure_chat.server.assembly import serve
 from secure_chat.server.commands import SCHEMA, print_json
 from secure_chat.server.preparation import PreparedInstallation, Step, prepare_installation
-from secure_chat.server.settings.paths import user_settings_file
+from secure_chat.server.settings import pasteable
 from secure_chat.server.settings.sources import SettingsSources
 from secure_chat.storage.administration import MS_PER_HOUR, OPERATOR
 from secure_chat.storage.entries import CreateInvite, RevokeUnusedAdministratorInvites
@@ -85,12 +83,10 @@ class Voice:
 
     def tell_invite(self, link: Link) -> None:
         """How the administrator joins, and the next person after him; as it can be pasted."""
-        text = link.format()
-        join = f"{_pasteable('secure-chat')} join '{text}'"
-        config = "" if self.settings_file == user_settings_file() else f" --config {_from_here(self.settings_file)}"
-        next_invite = f"{_pasteable('secure-chat-admin')}{config} invite create"
+        join = pasteable.join(link)
+        next_invite = pasteable.administration(self.settings_file, "invite", "create")
         if self.as_json:
-            print_json(InviteLine(SCHEMA, text, INVITE_HOURS, join, next_invite))
+            print_json(InviteLine(SCHEMA, link.format(), INVITE_HOURS, join, next_invite))
             return
         _print_line(f"  Administrator invite (works once, {INVITE_HOURS} h):")
         _print_line(f"      {join}")
@@ -147,21 +143,6 @@ def _invite_administrator(store: Store, identity: ServerIdentity, name: str, por
         if isinstance(outcome, Refused):
             raise outcome.error
     voice.tell_invite(Link(name, port, identity.authority, log_pin(identity.log_public_key), token))
-
-
-def _pasteable(program: str) -> str:
-    """How a program of this installation is called from here: by name where that finds it, else by its path."""
-    beside = Path(sys.executable).with_name(program)
-    found = shutil.which(program)
-    if not beside.exists() or (found is not None and Path(found) == beside):
-        return program
-    return _from_here(beside)
-
-
-def _from_here(path: Path) -> str:
-    """A path for a shell, relative to the working directory where it is below."""
-    here, path = Path.cwd(), path.absolute()
-    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def _print_line(text: str) -> None:

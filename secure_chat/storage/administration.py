@@ -1,5 +1,6 @@
 """What an operator's commands mean to the database: entries and lookups, the same online and offline."""
 
+import pwd
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
@@ -13,7 +14,7 @@ from secure_chat.storage.outcomes import Outcome, Refused, Settled
 from secure_chat.storage.reader import StoreReader
 from secure_chat.storage.records import InviteRow, UserRow
 
-OPERATOR: Final = "operator"  # who made an invite, when it was no account
+OPERATOR: Final = "operator"  # who made the invites that a start prints
 MS_PER_HOUR: Final = 60 * 60 * 1000
 ANY_DEVICE: Final = 0
 
@@ -26,11 +27,19 @@ def nobody_online(_account: int, _device: int) -> bool:
     return False
 
 
+def operator_name(uid: int) -> str:
+    """How the operating system calls a user, who is then named as the maker of an invite."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
 # --- what writes -------------------------------------------------------------------------------------
 
 
-def entry_of(command: a.WritingCommand, now_ms: int) -> AnyEntry:
-    """The journal entry of a command. Raises `NameInvalid`, `RoomNameInvalid`."""
+def entry_of(command: a.WritingCommand, now_ms: int, made_by: str) -> AnyEntry:
+    """The journal entry of a command, `made_by` an operator. Raises `NameInvalid`, `RoomNameInvalid`."""
     match command:
         case a.AddUser() | a.CreateInvite():
             return CreateInvite(
@@ -40,7 +49,7 @@ def entry_of(command: a.WritingCommand, now_ms: int) -> AnyEntry:
                 rooms=tuple(dict.fromkeys(room_name(room) for room in command.rooms)),
                 expires=now_ms + command.hours * MS_PER_HOUR,
                 name=user_name(command.name) if command.name or isinstance(command, a.AddUser) else "",
-                made_by=OPERATOR,
+                made_by=made_by,
             )
         case a.ResetUser():
             return CreateInvite(
@@ -50,7 +59,7 @@ def entry_of(command: a.WritingCommand, now_ms: int) -> AnyEntry:
                 rooms=(),
                 expires=now_ms + command.hours * MS_PER_HOUR,
                 name=user_name(command.name),
-                made_by=OPERATOR,
+                made_by=made_by,
             )
         case a.RevokeInvite():
             return RevokeInvite(command.invite)

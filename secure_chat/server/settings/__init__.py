@@ -1,1 +1,1 @@
-"""What an operator may set: types, sources and where the server's files lie."""
+"""What the operator's programs share: settings, where the server's files lie, how the running server is asked."""
