@@ -12,6 +12,8 @@ from secure_chat.client.backoff import Backoff
 from secure_chat.client.channel import Channel, connect
 from secure_chat.client.login import Entrance, LoggedIn, device_proof
 from secure_chat.client.profile_draft import ProfileDraft
+from secure_chat.client.profile_label import ProfileState
+from secure_chat.client.profiles import Profile, Profiles
 from secure_chat.client.refusals import WAIT_AND_REPEAT
 from secure_chat.client.vault import login_state
 from secure_chat.client.vault.records import Account, Enrolment, OwnDevice
@@ -35,6 +37,15 @@ from secure_chat.protocol.events import Welcome, WelcomeLimited
 # The server may have done it, or may do it next time.
 _UNCERTAIN = (NetworkFailed, *WAIT_AND_REPEAT, StorageFailed, InternalError, SlowReader, ServerSaidNonsense)
 _NOT_KNOWN_THERE = (AuthenticationFailed, DeviceElsewhere, DeviceSignatureInvalid, DeviceUnknown)
+
+
+def attempt_under_way(profiles: Profiles, host: str, port: int) -> Profile | None:
+    """An attempt to come in at this server whose answer was lost, on this machine."""
+    for profile in profiles.unfinished():
+        label = profile.label
+        if (label.host, label.port, label.state) == (host, port, ProfileState.SENT):
+            return profile
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from secure_chat.client.answers import Answers, suggested_name
 from secure_chat.client.channel import connect
 from secure_chat.client.enrolled import Enrolled, ShowRecovery, complete, shown_device_list
-from secure_chat.client.enrolling import Application, Enrolling
+from secure_chat.client.enrolling import Application, Enrolling, attempt_under_way
 from secure_chat.client.login import login_kdf_row
 from secure_chat.client.login_secret import derive_login_secret
 from secure_chat.client.profile_draft import ProfileDraft
-from secure_chat.client.profile_label import ProfileState
 from secure_chat.client.profiles import Profile, Profiles
 from secure_chat.client.server_identity import ServerIdentity
 from secure_chat.client.vault import enrolment, login_state
@@ -102,12 +101,7 @@ class Joining:
         raise InviteProofInvalid("The server names another inviter than this link does. Nothing was sent.")
 
     def _begun_here(self) -> Profile | None:
-        """An attempt to join this server whose answer was lost."""
-        for profile in self._profiles.unfinished():
-            label = profile.label
-            if (label.host, label.port, label.state) == (self._link.host, self._link.port, ProfileState.SENT):
-                return profile
-        return None
+        return attempt_under_way(self._profiles, self._link.host, self._link.port)
 
     # --- a new account ---------------------------------------------------------------------------
 

@@ -9,11 +9,10 @@ import time
 from secure_chat.client.answers import Answers
 from secure_chat.client.channel import connect
 from secure_chat.client.enrolled import Enrolled, ShowRecovery, complete, shown_device_list
-from secure_chat.client.enrolling import Application, Enrolling
+from secure_chat.client.enrolling import Application, Enrolling, attempt_under_way
 from secure_chat.client.login import login_kdf_row
 from secure_chat.client.login_secret import derive_login_secret
 from secure_chat.client.profile_draft import ProfileDraft
-from secure_chat.client.profile_label import ProfileState
 from secure_chat.client.profiles import Profile, Profiles
 from secure_chat.client.server_identity import ServerIdentity
 from secure_chat.client.vault import enrolment
@@ -81,11 +80,7 @@ class Recovering:
         return facts
 
     def _begun_here(self) -> Profile | None:
-        for profile in self._profiles.unfinished():
-            label = profile.label
-            if (label.host, label.port, label.state) == (self._link.host, self._link.port, ProfileState.SENT):
-                return profile
-        return None
+        return attempt_under_way(self._profiles, self._link.host, self._link.port)
 
     def _derive(self, name: str, passphrase: str, waiter: Waiter) -> tuple[int, bytes]:
         row = login_kdf_row(self._server, name, waiter)

@@ -1,0 +1,40 @@
+"""The command secure-chat: reads its arguments, loads what the command needs, and ends with its exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from secure_chat.client.arguments import Arguments, parse
+from secure_chat.errors import ChatError
+from secure_chat.exit_codes import ExitCode, exit_code_of
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parsed = Arguments()
+    try:
+        parsed = parse(sys.argv[1:] if arguments is None else arguments)
+        return _run(parsed)
+    except ChatError as error:
+        from secure_chat.client.one_shot.output import Output
+
+        Output(json=parsed.json).error(error)
+        return exit_code_of(error)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; what is left of it goes nowhere, without a complaint at the end.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return ExitCode.OK
+
+
+def _run(arguments: Arguments) -> int:
+    from secure_chat.client.one_shot.commands import run
+
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

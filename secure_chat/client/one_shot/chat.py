@@ -1,0 +1,36 @@
+"""The line client on the chosen profile: what secure-chat does without a command, and after joining on a terminal."""
+
+import sys
+
+from secure_chat.client.core import Client, Options
+from secure_chat.client.one_shot.account import Surroundings
+from secure_chat.client.vault.vault import Vault
+from secure_chat.errors import UsageInvalid
+
+
+def run(surroundings: Surroundings) -> int:
+    """Choose, unlock, chat."""
+    if surroundings.arguments.json:
+        raise UsageInvalid("--json needs a command.", hint="secure-chat read --json")
+    profile = surroundings.profiles.choose(surroundings.settings.profile)
+    first_lines = () if surroundings.settings.profile else (f"Profile {profile.title}.",)
+    for line in first_lines:
+        surroundings.output.say(line)
+    vault, passphrase = surroundings.passphrase_source.unlock(profile)
+    surroundings.profiles.mark_used(profile)
+    with vault:
+        return chat(surroundings, vault, passphrase, first_lines)
+
+
+def chat(surroundings: Surroundings, vault: Vault, passphrase: str, first_lines: tuple[str, ...]) -> int:
+    """Run the line client on an open vault. `first_lines`: what was said already."""
+    from secure_chat.client.line.main import run as run_line
+
+    client = Client(vault, passphrase, Options(backoff=surroundings.backoff))
+    return run_line(client, settings=surroundings.settings, first_lines=first_lines)
+
+
+def is_wanted_after(surroundings: Surroundings) -> bool:
+    """Whether joining or logging in goes on to the line client: on a terminal, unless only that was wanted."""
+    arguments = surroundings.arguments
+    return not arguments.once and not arguments.json and sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,53 @@
+"""Events of rooms and errors as lines of plain text, safe to show on any terminal."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from secure_chat.errors import ChatError
+from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
+from secure_chat.sanitize import one_line, sanitize
+
+_CONTINUED: Final = "\n    "
+_LATEST_MS: Final = 253_402_300_799_000  # the end of the year 9999, where the calendar of this language ends
+
+
+def line_of(event: RoomEvent) -> str:
+    """`2026-05-03 10:02 #dev dave: text`; further lines of a text are set in."""
+    return f"{time_of(event.time)} #{one_line(event.room)} {_what(event)}"
+
+
+def _what(event: RoomEvent) -> str:
+    match event:
+        case Message(action=True):
+            return f"* {one_line(event.sender)} {_text(event.text)}"
+        case Message():
+            return f"{one_line(event.sender)}: {_text(event.text)}"
+        case TopicSet():
+            return f"* {one_line(event.sender)} set the topic: {one_line(event.text)}"
+        case Joined():
+            return f"* {one_line(event.name)} joined"
+        case Left():
+            return f"* {one_line(event.name)} left"
+        case Kicked():
+            reason = f": {one_line(event.reason)}" if event.reason else ""
+            return f"* {one_line(event.name)} was kicked by {one_line(event.by)}{reason}"
+
+
+def time_of(milliseconds: int) -> str:
+    """A time in the zone of this machine."""
+    moment = datetime.fromtimestamp(min(milliseconds, _LATEST_MS) / 1000, UTC)
+    try:
+        return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+    except (OverflowError, ValueError):
+        return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def explain(error: ChatError) -> str:
+    """What happened, the next step, the code: on one line."""
+    hint = one_line(error.next_step)
+    parts = [one_line(error.sentence), f"{hint[:1].upper()}{hint[1:]}" + ("" if hint[-1:] in ".?!" else ".")]
+    return " ".join([*(part for part in parts if part.strip(" .")), f"[{error.code}]"])
+
+
+def _text(text: str) -> str:
+    return _CONTINUED.join(sanitize(text).split("\n"))
