@@ -104,6 +104,15 @@ class StopOrder:
 Order: TypeAlias = ReloadOrder | StopOrder
 
 
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    """The server that the thread works for."""
+
+    core: Core
+    operations: Operations
+    thread: SupervisedThread
+
+
 class ControlThread:
     """Takes requests at `path`, whose directory nobody else may enter, from the server's own user and root."""
 
@@ -111,9 +120,7 @@ class ControlThread:
         """Listens from now on; requests wait for `start`. A socket left by a server that died is replaced."""
         self._path = path
         self._open_reader = open_reader
-        self._core: Core | None = None
-        self._operations: Operations | None = None
-        self._thread: SupervisedThread | None = None
+        self._attached: _Attached | None = None
         self._answers: Inbox[Sessions | AdministrationOutcome] = Inbox()
         self._orders: Inbox[Order] = Inbox()
         self._operators: dict[int, _Operator] = {}
@@ -124,13 +131,11 @@ class ControlThread:
 
     def attach(self, core: Core, operations: Operations, supervisor: Inbox[SupervisorItem]) -> None:
         """What there is to ask, once it is there; before `start`."""
-        self._core, self._operations = core, operations
-        self._thread = SupervisedThread("control", self._work, supervisor)
+        self._attached = _Attached(core, operations, SupervisedThread("control", self._work, supervisor))
 
     def start(self) -> None:
         """Begin; returns at once."""
-        if self._thread is not None:
-            self._thread.start()
+        self._server.thread.start()
 
     def reload(self) -> None:
         """Read settings and certificate again; called for a signal, by any thread."""
@@ -142,8 +147,18 @@ class ControlThread:
 
     def join(self, timeout: float) -> bool:
         """Wait until the thread has ended; tells whether it has."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        self._server.thread.join(timeout)
+        return not self._server.thread.is_alive()
+
+    def close(self) -> None:
+        """Free everything when the server did not come to be; otherwise the thread does it."""
+        self._close()
+
+    @property
+    def _server(self) -> "_Attached":
+        if self._attached is None:
+            raise RuntimeError("the control thread was not attached to a server")
+        return self._attached
 
     # --- the loop ----------------------------------------------------------------------------------------
 
@@ -175,7 +190,7 @@ class ControlThread:
             if isinstance(order, StopOrder):
                 return True
             try:
-                self._operations.answer(a.Reload(1), NOBODY, reader)
+                self._server.operations.answer(a.Reload(1), NOBODY, reader)
             except ChatError as error:
                 LOG.error("nothing was reloaded: %s", error)
         return False
@@ -248,9 +263,9 @@ class ControlThread:
             self._watch(operator)
             self._pending[tag] = pending
             if pending.entry is not None:
-                self._core.administer(Administration(pending.entry, self._answers, tag))
+                self._server.core.administer(Administration(pending.entry, self._answers, tag))
             else:
-                self._core.ask_sessions(AskSessions(self._answers, tag))
+                self._server.core.ask_sessions(AskSessions(self._answers, tag))
         except ChatError as error:
             self._say(operator, request, error)
 
@@ -260,7 +275,7 @@ class ControlThread:
             return  # it came too late
         if isinstance(answer, Sessions):
             pending.answers.append(answer)
-            if len(pending.answers) < self._core.io_threads:
+            if len(pending.answers) < self._server.core.io_threads:
                 return
         del self._pending[answer.tag]
         self._say(pending.operator, pending.command.id, self._result(pending, answer, reader))
@@ -278,7 +293,7 @@ class ControlThread:
             if isinstance(command, a.ReadingCommand):
                 return look_up(command, reader, sessions.online, now_ms())
             if isinstance(command, a.LiveCommand):
-                return self._operations.answer(command, sessions, reader)
+                return self._server.operations.answer(command, sessions, reader)
             raise InternalError
         except ChatError as error:
             return error

@@ -78,6 +78,10 @@ class Store:
             account.role is Role.ADMINISTRATOR and not account.deleted for account in self._state.accounts.values()
         )
 
+    def member_counts(self) -> tuple[tuple[str, int], ...]:
+        """How many members each room has."""
+        return tuple((room.name, len(room.members)) for room in self._state.rooms.values())
+
     def commit(self, batch: Sequence[AnyEntry], now_ms: int) -> Committed:
         """Decide and write the entries, in this order, in one transaction; return once the disk has it.
 
