@@ -173,6 +173,11 @@ def test_a_second_opening_in_the_same_process_is_refused(vault_directory: Path) 
         open_vault(vault_directory)
 
 
+def test_the_lock_itself_is_held_by_one_alone(tmp_path: Path) -> None:
+    with location.ExclusiveLock(tmp_path), pytest.raises(ProfileBusy):
+        location.ExclusiveLock(tmp_path)
+
+
 def test_a_lock_whose_directory_went_away_meanwhile_counts_for_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -281,6 +281,27 @@ def test_the_log_is_empty_after_closing(vault_directory: Path) -> None:
     assert sorted(os.listdir(vault_directory)) == ["keystore.db", "lock"]
 
 
+def test_what_was_deleted_or_written_over_is_nowhere_in_the_closed_files(vault_directory: Path) -> None:
+    with open_vault(vault_directory) as vault:
+        for row_id in ("second", "third"):
+            write(vault, row_id, "x" * 300)
+    gone = [row for row in all_rows(vault_directory) if row[0] in ("first", "second")]
+    with open_vault(vault_directory) as vault:
+        write(vault, "first", "written over")
+        with vault.transaction() as transaction:
+            transaction.delete(NOTES, "second")
+    found = every_byte_on_disk(vault_directory)
+    assert len(gone) == 2
+    assert not any(sealed in found for _, sealed in gone)
+    assert all(sealed in found for _, sealed in all_rows(vault_directory))  # the control
+
+
+def all_rows(directory: Path) -> list[tuple[str, bytes]]:
+    with open_vault(directory) as vault:
+        found = vault._database.execute("SELECT row_id, sealed FROM rows")
+    return [(row_id, sealed) for row_id, sealed in found if isinstance(row_id, str) and isinstance(sealed, bytes)]
+
+
 def test_a_vault_does_not_show_its_key(vault: Vault) -> None:
     with vault, vault.transaction() as transaction:
         key = vault._key
