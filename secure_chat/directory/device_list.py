@@ -230,24 +230,24 @@ def check_successor(
     """Check that `candidate` is the next version after `previous`.
 
     `seen`: every device of any version of this user's lists; those of `previous` need not be among them. The identity
-    key may have changed (a reset): whether to trust that is the caller's decision, see `AcceptedDeviceList`. Raises
-    `DeviceListConflict` for another list of the same version (evidence against the server or the owner),
-    `DeviceListOutdated` for a lower one, `DeviceListGap` when versions between are missing, otherwise
+    key may have changed (a reset): whether to trust the new one is for the caller, who compares it with his pin.
+    Raises `DeviceListConflict` for another validly signed list of the same version (evidence against the server or
+    the owner), `DeviceListOutdated` for a lower version, `DeviceListGap` when versions between are missing, otherwise
     `DeviceListError` or `SignatureError`.
     """
-    _check_version(previous, candidate)
     if candidate.device_list.user_id != previous.device_list.user_id:
         raise DeviceListError("A device list does not pass from one account to another.")
     accepted = check_first_contact(candidate, previous.device_list.name)
+    _check_version(previous, accepted)
     if not hmac.compare_digest(candidate.device_list.prev_hash, previous.digest):
         raise DeviceListError("This device list does not continue the one before it.")
     _check_against_seen(candidate.device_list, {*previous.device_list.seen_devices(), *seen})
     return accepted
 
 
-def _check_version(previous: AcceptedDeviceList, candidate: SignedDeviceList) -> None:
+def _check_version(previous: AcceptedDeviceList, candidate: AcceptedDeviceList) -> None:
     version, last = candidate.device_list.version, previous.device_list.version
-    if version == last and not hmac.compare_digest(candidate.digest(), previous.digest):
+    if version == last and not hmac.compare_digest(candidate.digest, previous.digest):
         raise DeviceListConflict
     if version <= last:
         raise DeviceListOutdated(f"Version {version} of this device list is not newer than version {last}.")
