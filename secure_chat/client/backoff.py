@@ -7,7 +7,7 @@ from typing import Final
 
 from secure_chat.limits import RECONNECT_FIRST_SECONDS, RECONNECT_MOST_SECONDS
 
-_JITTER: Final = 0.25  # a quarter more or less: a server that comes back is not met by everybody at once
+_JITTER: Final = 0.5  # up to half as much again: a server that comes back is not met by everybody at once
 
 _system: Final = random.SystemRandom()
 
@@ -35,13 +35,11 @@ class Backoff:
 
     def next_wait(self, retry_after: float | None = None) -> float:
         """Seconds until the next attempt; `retry_after`: the least that the server asks for."""
-        doubled = self._limits.first * 2.0 ** min(self._attempts, 30)
+        shortest = min(self._limits.first * 2.0 ** min(self._attempts, 30), self._limits.most / (1 + _JITTER))
         self._attempts += 1
-        jittered = min(doubled, self._limits.most) * (1 + _JITTER * (2 * self._chance() - 1))
-        wait = min(max(jittered, self._limits.first), self._limits.most)
-        if retry_after is None or wait >= retry_after:
-            return wait
-        return retry_after * (1 + _JITTER * self._chance())
+        if retry_after is not None:
+            shortest = max(shortest, retry_after)
+        return shortest * (1 + _JITTER * self._chance())
 
     def reset(self) -> None:
         """A connection stood long enough: the next series begins with the shortest wait."""
