@@ -709,6 +709,12 @@ class NothingToAsk(ChatError):
     hint = "--passphrase-file PATH, or SECURE_CHAT_PASSPHRASE_FILE, for the passphrase"
 
 
+class NotConfirmed(ChatError):
+    """This was not confirmed; nothing was changed."""
+
+    code = "usage.not_confirmed"
+
+
 class PassphraseFileUnusable(ChatError):
     """The file with the passphrase cannot be used."""
 

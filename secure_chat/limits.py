@@ -134,6 +134,7 @@ READ_RETRY_SECONDS: Final = 1.0  # for those whom the reader turns away
 AUTHENTICATION_RETRY_SECONDS: Final = 5.0  # for those whom the authentication pool turns away
 CONTROL_ANSWER_SECONDS: Final = 10.0  # for an operator's request; then he is told that the server is busy
 CONTROL_IDLE_SECONDS: Final = 60.0  # an operator's connection that asks nothing is closed
+OFFLINE_LOCK_SECONDS: Final = 15.0  # a tool waits so long for the database: a server takes half of it to start or stop
 MAX_CONTROL_CONNECTIONS: Final = 16  # operators and their scripts at once
 MAX_INVITE_HOURS: Final = 366 * 24  # a link that is valid for longer is a password
 MAX_INVITE_ROOMS: Final = 20  # that an invite lets its holder into; each is a line in the join
