@@ -1,6 +1,6 @@
 """Bytes that are signed or hashed: fixed-width writer and strict reader, domain tags, base32 and base64.
 
-PROTOCOL.md, "Encodings": integers are big-endian and unsigned; fields of a fixed width stand bare; a `str` is a u32
+PROTOCOL.md 5: integers are big-endian and unsigned; fields of a fixed width stand bare; a `str` is a u32
 length in bytes and UTF-8; a list is a u8 count and its entries; a time is a u64 of milliseconds since 1970 UTC; an
 identifier is never all zero, except where zeros mean "none". Each value has exactly one encoding: what would not be
 written the same again is refused.

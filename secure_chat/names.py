@@ -1,6 +1,6 @@
 """What a user, a room and a passphrase may be made of, their one form, and which names look alike.
 
-PROTOCOL.md, "Names". A name is mapped once, where a person types it, and compared byte by byte from then on. Names
+PROTOCOL.md 6. A name is mapped once, where a person types it, and compared byte by byte from then on. Names
 mean the same under every supported version of Python: characters younger than Unicode 14 are refused.
 """
 

@@ -1,6 +1,6 @@
 """The signed list of a person's devices: its bytes, and what must be true of it before anybody uses it.
 
-PROTOCOL.md, "Device lists". A `SignedDeviceList` is what somebody claims; an `AcceptedDeviceList` has passed
+PROTOCOL.md 5.2. A `SignedDeviceList` is what somebody claims; an `AcceptedDeviceList` has passed
 `check_registration`, `check_first_contact` or `check_successor` and is the only one to take keys from.
 """
 

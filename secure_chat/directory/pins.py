@@ -1,6 +1,6 @@
 """The inviter's pin in a link: what the identity that the server shows for the inviter must hash to.
 
-PROTOCOL.md, "Links". 128 bits suffice: only a second preimage helps an attacker, never a collision.
+PROTOCOL.md 3. 128 bits suffice: only a second preimage helps an attacker, never a collision.
 """
 
 import hashlib

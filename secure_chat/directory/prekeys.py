@@ -1,6 +1,6 @@
 """Prekeys, signed and one-time: their bytes, their signatures, and the rules of their dates and suites.
 
-PROTOCOL.md, "Prekeys". A prekey is an X25519 and an ML-KEM-768 public key under one signature of the device, bound to
+PROTOCOL.md 5.3. A prekey is an X25519 and an ML-KEM-768 public key under one signature of the device, bound to
 the device's owner and number. A `Published…` is what travels and is stored: the struct and its signature.
 """
 
