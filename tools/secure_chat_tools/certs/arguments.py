@@ -7,9 +7,10 @@ from typing import Final
 
 import shtab
 
-from secure_chat import __version__
 from secure_chat.limits import CERTIFICATE_DAYS, MAX_CERTIFICATE_DAYS
 from secure_chat.server.settings.sources import LoadedSettings, SettingsSources, Source
+from secure_chat_tools import command_line
+from secure_chat_tools.screen import Manner
 
 PROGRAM: Final = "secure-chat-certs"
 HERE: Final = Path("certs")
@@ -40,28 +41,23 @@ exit codes: 0 ok, 1 bug, 2 usage, settings or a file that cannot be used, 4 clie
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Arguments:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments(Manner):
     """One call of the command."""
 
     command: str  # init, issue, show, pin or verify
     directory: Path
     origin: str  # what named the directory
-    same_directory: tuple[str, ...] = ()  # the options that name it, for commands that are advised
     purpose: str = "server"
     names: tuple[str, ...] = ()
     days: int = CERTIFICATE_DAYS
     only: bool = False
-    json: bool = False
-    quiet: bool = False
-    verbose: bool = False
-    color: bool = True
 
 
 def parse(arguments: list[str]) -> Arguments:
     """Read the arguments after the command's name.
 
-    Raises `SystemExit` with 2 for a mistake and with 0 after help, version or completion, and the errors of settings.
+    Raises `UsageInvalid` for a mistake, the errors of settings, and `SystemExit` after help, version or completion.
     """
     given = _parser().parse_args(arguments)
     directory, origin = _directory(given.dir, given.config)
@@ -69,7 +65,7 @@ def parse(arguments: list[str]) -> Arguments:
         command=given.command,
         directory=directory,
         origin=origin,
-        same_directory=_same_directory(given.dir, given.config),
+        same_place=_same_directory(given.dir, given.config),
         purpose=getattr(given, "purpose", "server"),
         names=tuple(getattr(given, "san", ())),
         days=getattr(given, "days", CERTIFICATE_DAYS),
@@ -78,6 +74,7 @@ def parse(arguments: list[str]) -> Arguments:
         quiet=given.quiet,
         verbose=given.verbose,
         color=not given.no_color,
+        yes=given.yes,
     )
 
 
@@ -103,19 +100,12 @@ def _named_by(loaded: LoadedSettings) -> str | None:
     return places.get("certificates.directory") or places.get("data")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        description="Make a server's own authority, issue certificates under it, show and verify them.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+def _parser() -> command_line.Parser:
+    parser = command_line.root(
+        PROGRAM, "Make a server's own authority, issue certificates under it, show and verify them.", _EXAMPLES
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    shtab.add_argument_to(parser, ["--print-completion"], help="print a shell's completion script and exit")
-    _add_common(parser)
-    parser.set_defaults(dir=None, config=None, json=False, quiet=False, verbose=False, no_color=False, yes=False)
-    add = _Commands(parser.add_subparsers(dest="command", required=True, metavar="COMMAND"))
+    parser.set_defaults(dir=None)
+    add = command_line.Commands.of(parser, PROGRAM, _add_options)
     add.command(
         "init", "make the authority and the key log's signing key", "init", "init --dir /srv/certs", "init --json"
     )
@@ -133,26 +123,6 @@ def _parser() -> argparse.ArgumentParser:
         "verify", "check every file as a client and as the server would", "verify", "verify -q", "verify --json"
     )
     return parser
-
-
-@dataclass(frozen=True, slots=True)
-class _Commands:
-    """The sub-commands, each with the common options and three examples."""
-
-    parsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-    def command(self, name: str, sentence: str, *examples: str) -> argparse.ArgumentParser:
-        """Add one."""
-        parser = self.parsers.add_parser(
-            name,
-            help=sentence,
-            description=f"{sentence[0].upper()}{sentence[1:]}.",
-            epilog="\n".join(["examples:", *(f"  {PROGRAM} {example}" for example in examples)]),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        _add_common(parser)
-        return parser
 
 
 def _add_issue(parser: argparse.ArgumentParser) -> None:
@@ -175,15 +145,9 @@ def _add_issue(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", action="store_true", help="exactly these names, none of the present certificate's")
 
 
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    # Without a default of their own, the options of a sub-command leave alone what stood before it.
-    unset = argparse.SUPPRESS
-    directory = parser.add_argument("--dir", type=Path, default=unset, metavar="DIRECTORY", help="the directory")
-    config = parser.add_argument("--config", type=Path, default=unset, metavar="FILE", help="the server's settings")
-    parser.add_argument("--json", action="store_true", default=unset, help="one object a line, for programs")
-    parser.add_argument("-q", "--quiet", action="store_true", default=unset, help="say nothing but results")
-    parser.add_argument("-v", "--verbose", action="store_true", default=unset, help="say which directory, and why")
-    parser.add_argument("--no-color", action="store_true", default=unset, help="plain text; NO_COLOR does the same")
-    parser.add_argument("--yes", action="store_true", default=unset, help="taken as everywhere; nothing here asks")
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    directory = parser.add_argument(
+        "--dir", type=Path, default=command_line.UNSET, metavar="DIRECTORY", help="the directory"
+    )
+    command_line.add_manner(parser, explained="which directory, and why", yes="taken as everywhere; nothing here asks")
     vars(directory).update(complete=shtab.DIRECTORY)
-    vars(config).update(complete=shtab.FILE)

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -12,14 +11,7 @@ from secure_chat.certificates.issuing import names_of
 from secure_chat.certificates.pins import authority_name, authority_pin, format_pin, log_pin, server_id
 from secure_chat.encoding import encode_base64url
 from secure_chat.sanitize import one_line
-
-SCHEMA = 1
-
-
-class Fact(msgspec.Struct, frozen=True, tag_field="type", kw_only=True):
-    """One line of output."""
-
-    schema: int = SCHEMA
+from secure_chat_tools.screen import Fact
 
 
 class AuthorityFact(Fact, frozen=True, tag="authority", kw_only=True):
@@ -103,12 +95,4 @@ class CheckFact(Fact, frozen=True, tag="check", kw_only=True):
     code: str = ""
 
 
-class ErrorFact(Fact, frozen=True, tag="error", kw_only=True):
-    """Why the command ended."""
-
-    code: str
-    sentence: str
-    next_step: str
-
-
-AnyFact: TypeAlias = AuthorityFact | LogFact | CertificateFact | CheckFact | ErrorFact
+AnyFact: TypeAlias = AuthorityFact | LogFact | CertificateFact | CheckFact
