@@ -97,7 +97,6 @@ MAX_ROOMS: Final = 20_000  # of one server; all rooms' heads and members are kep
 
 # --- the database --------------------------------------------------------------------------------
 DATABASE_BUSY_SECONDS: Final = 0.5  # nobody else writes; who waits longer has met a broken rule
-STORAGE_FULL_RETRY_SECONDS: Final = 5.0  # until the next probe of a full disk
 READ_SECONDS: Final = 1.0  # of one reading transaction; a longer one keeps the log from being reset
 CHECKPOINT_PAGES_IDLE: Final = 1000  # of the write-ahead log, when nothing else is to do
 CHECKPOINT_PAGES: Final = 4000  # of the write-ahead log, whatever there is to do
@@ -217,3 +216,17 @@ RETRY_INTERNAL_SECONDS: Final = 5.0  # after `internal` while catching up: the o
 MIN_PASSPHRASE_CHARACTERS: Final = 8  # Argon2id makes a guess dear, not impossible
 MAX_PASSPHRASE_FILE_BYTES: Final = 16 * 1024  # a passphrase is a line; what is longer is another file
 MAX_CLIENT_SETTINGS_BYTES: Final = 64 * 1024  # some dozens of lines
+
+# --- the line client -------------------------------------------------------------------------------
+UNASKED_LINES: Final = 5  # of one message; a longer one is asked about, because a paste may be a slip
+NOTICE_SECONDS: Final = 1.5  # coming and going is gathered for so long: presence follows a joining by a second
+NOTICE_LONGEST_SECONDS: Final = 30.0  # while it goes on, the time is doubled up to this
+MAX_NAMES_IN_NOTICE: Final = 3  # in one line; more are counted
+DELAY_NOTICE_SECONDS: Final = 10.0  # at most one notice of lines that wait for their rate in this time
+MAX_KNOWN_NAMES: Final = 1000  # of people or rooms, for completion; the one seen longest ago goes first
+MAX_SHOWN_COMPLETIONS: Final = 60  # some rows of a screen; the next letter makes them fewer
+MAX_LISTED_ROWS: Final = 500  # of one /users, /members or /rooms; the last row says how to go on
+DEFAULT_HISTORY_LINES: Final = 50  # of one /history
+INTERRUPT_AGAIN_SECONDS: Final = 5.0  # a second Ctrl-C within this time quits
+PIPE_PATIENCE_SECONDS: Final = 10.0  # after the end of piped input, for a connection to come back
+MAX_DRAWN_EVENTS: Final = 500  # of one turn; then the keyboard is looked at again

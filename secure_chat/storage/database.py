@@ -14,7 +14,7 @@ from secure_chat.limits import (
     DATABASE_BUSY_SECONDS,
 )
 from secure_chat.storage.data_lock import check_private
-from secure_chat.storage.migrations import engine_for, migrate
+from secure_chat.storage.migrations import engine_for, is_newest, migrate
 from secure_chat.storage.statements import Statement, Value
 
 DATABASE_NAME: Final = "secure-chat.db"
@@ -62,7 +62,8 @@ class Database:
             self._configure()
             if unclean:
                 self._check_whole_file()
-            migrate(engine_for(self.path))
+            if not is_newest(self._connection):
+                migrate(engine_for(self.path))
         except BaseException:
             self._connection.close()
             raise

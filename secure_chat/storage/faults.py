@@ -6,7 +6,7 @@ import sqlite3
 from typing import Final
 
 from secure_chat.errors import ChatError, StorageFailed, StorageFull
-from secure_chat.limits import STORAGE_FULL_RETRY_SECONDS
+from secure_chat.limits import STORAGE_RETRY_SECONDS
 
 PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code (sqlite.org/rescode.html)
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL})
@@ -47,4 +47,4 @@ def disk_fault(error: BaseException) -> ChatError | None:
 
 
 def _full() -> StorageFull:
-    return StorageFull(retry_after=STORAGE_FULL_RETRY_SECONDS)
+    return StorageFull(retry_after=STORAGE_RETRY_SECONDS)

@@ -79,6 +79,10 @@ class Opened:
     def reopen(self) -> None:
         """Stop cleanly and start again: nothing but the disk remembers."""
         self.store.close()
+        self.open()
+
+    def open(self) -> None:
+        """Start again after the store was closed."""
         self.store = Store.open(self.directory, now_ms=self.now, connect=self._connect)
 
     @contextlib.contextmanager

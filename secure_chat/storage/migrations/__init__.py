@@ -4,19 +4,27 @@ A new revision is one file in `versions`; it never imports `tables`, which chang
 revisions together make exactly the tables of `tables`.
 """
 
+import sqlite3
 from pathlib import Path
 from typing import Final
 
 import sqlalchemy
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import event, pool
 
 from secure_chat.errors import StorageTooNew
 
 NEWEST: Final = "0001"
 """The revision that this program works with."""
+
+
+def is_newest(connection: sqlite3.Connection) -> bool:
+    """Whether the database needs no migration; then Alembic need not be imported."""
+    try:
+        return connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        return False  # no such table: a new database
 
 
 def engine_for(database: Path) -> sqlalchemy.Engine:
@@ -36,6 +44,10 @@ def migrate(engine: sqlalchemy.Engine) -> None:
 
     Raises `StorageTooNew` for a database of a later version of this program.
     """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     settings = Config()
     settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     with engine.begin() as connection:
