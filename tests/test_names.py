@@ -251,3 +251,14 @@ def test_importing_names_and_sanitising_plain_text_reads_no_table() -> None:
         "assert not {'precis_i18n', 'wcwidth', 'importlib.resources'} & set(sys.modules), sorted(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_server_reads_the_tables_before_it_serves() -> None:
+    program = (
+        "import secure_chat.names as names, secure_chat.sanitize as sanitize\n"
+        "names.load_tables(); sanitize.load_tables()\n"
+        "def refuse(*_): raise AssertionError('a table was read while serving')\n"
+        "names.data.rows = refuse\n"
+        "names.user_name('\u0430\u043b\u0438\u0441\u0430'); sanitize.sanitize('\u05d0\u200d\u0301')"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
