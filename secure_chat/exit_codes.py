@@ -69,6 +69,8 @@ _FAMILIES: Final = {
 _CODES: Final = {
     "server.nonsense": ExitCode.BUG,
     "tls.abuse": ExitCode.BUG,
+    "storage.locked": ExitCode.RATE_LIMITED,  # as `busy`: the same command works later
+    "storage.exposed": ExitCode.PERMISSION,
     "room.unknown": ExitCode.NOT_FOUND,
     "room.not_member": ExitCode.PERMISSION,
     "room.limit": ExitCode.PERMISSION,
