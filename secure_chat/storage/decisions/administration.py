@@ -121,4 +121,5 @@ def _remove_what_is_left(draft: Draft, account: Account) -> None:
     for device in device_keys.listed_devices(draft, account.number):
         device_keys.forget_shelf(draft, account.number, device)
         draft.write(queries.SET_LISTED, of_account=account.number, of_device=device, is_listed=0)
+    draft.write(invite_queries.REVOKE_UNUSED_RESETS, for_name=account.name, now=draft.now_ms)
     draft.write(queries.SET_PASSWORD, account=account.number, new_hash=b"")
