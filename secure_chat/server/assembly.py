@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-from secure_chat import __version__
+from secure_chat import __version__, names, sanitize
 from secure_chat.certificates.hosts import host_and_port
 from secure_chat.certificates.store import ServerIdentity
 from secure_chat.server.authentication_pool import AuthenticationThreads
@@ -67,6 +67,8 @@ def assembled(
     The data directory is there. Raises `CertificateError`, `TlsError`, `StorageLocked` and other errors of storage,
     `AddressInUse`, `AddressUnusable`.
     """
+    names.load_tables()
+    sanitize.load_tables()
     checked = check(settings, datetime.now(UTC).astimezone())
     with contextlib.ExitStack() as undo:  # nothing stays behind of a server that did not come to be
         store = Store.open(settings.data, now_ms=now_ms())
