@@ -360,6 +360,13 @@ class RoomExists(ChatError):
     code = "room.exists"
 
 
+class NoRoom(ChatError):
+    """You are in no room."""
+
+    code = "room.none"
+    hint = "/rooms lists all of them, /join ROOM enters one"
+
+
 class NotMember(ChatError):
     """Not a member of this room."""
 
@@ -732,3 +739,17 @@ class RecipientUnsupported(ChatError):
 
     code = "usage.recipient"
     hint = "secure-chat send -t '#lobby' -m TEXT"
+
+
+class SlashUnknown(ChatError):
+    """There is no such command."""
+
+    code = "usage.command_unknown"
+    hint = "/help lists the commands; a text that begins with a slash is typed with two"
+
+
+class SlashNotHere(ChatError):
+    """This command is not in this version."""
+
+    code = "usage.not_in_version"
+    hint = "/help lists what there is"

@@ -13,21 +13,20 @@ def run(surroundings: Surroundings) -> int:
     if surroundings.arguments.json:
         raise UsageInvalid("--json needs a command.", hint="secure-chat read --json")
     profile = surroundings.profiles.choose(surroundings.settings.profile)
-    first_lines = () if surroundings.settings.profile else (f"Profile {profile.title}.",)
-    for line in first_lines:
-        surroundings.output.say(line)
+    if surroundings.settings.profile is None:
+        surroundings.output.say(f"Profile {profile.title}.")
     vault, passphrase = surroundings.passphrase_source.unlock(profile)
     surroundings.profiles.mark_used(profile)
     with vault:
-        return chat(surroundings, vault, passphrase, first_lines)
+        return chat(surroundings, vault, passphrase)
 
 
-def chat(surroundings: Surroundings, vault: Vault, passphrase: str, first_lines: tuple[str, ...]) -> int:
-    """Run the line client on an open vault. `first_lines`: what was said already."""
+def chat(surroundings: Surroundings, vault: Vault, passphrase: str) -> int:
+    """Run the line client on an open vault."""
     from secure_chat.client.line.main import run as run_line
 
     client = Client(vault, passphrase, Options(backoff=surroundings.backoff))
-    return run_line(client, settings=surroundings.settings, first_lines=first_lines)
+    return run_line(client, settings=surroundings.settings)
 
 
 def is_wanted_after(surroundings: Surroundings) -> bool:

@@ -84,5 +84,5 @@ def finish(surroundings: Surroundings, enrolled: Enrolled, shown: RecoveryShown,
         else:
             surroundings.output.say(sentence)
         if is_wanted_after(surroundings):
-            return chat(surroundings, vault, enrolled.passphrase, (sentence,))
+            return chat(surroundings, vault, enrolled.passphrase)
     return ExitCode.OK

@@ -55,7 +55,7 @@ def _log_in(surroundings: Surroundings, profile: Profile) -> int:
         else:
             surroundings.output.say(sentence)
         if is_wanted_after(surroundings):
-            return chat(surroundings, vault, passphrase, (sentence,))
+            return chat(surroundings, vault, passphrase)
     return ExitCode.OK
 
 

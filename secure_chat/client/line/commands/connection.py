@@ -1,0 +1,94 @@
+"""Commands about the connection: `/status`, `/reconnect`, `/quit`."""
+
+from typing import Final
+
+from secure_chat.client.events import Answer, Status
+from secure_chat.client.line.arguments import nothing
+from secure_chat.client.line.columns import columns
+from secure_chat.client.line.context import Context
+from secure_chat.client.line.lines import detail
+from secure_chat.client.line.registry import Group, SlashCommand
+
+
+def status(context: Context, argument: str) -> None:
+    """Say how things are."""
+    nothing(argument, "status")
+    if context.connection.is_online:
+        context.expect(context.client.status(), lambda answer: _show_status(context, answer))
+        return
+    note = context.connection.prompt_note(0).strip(" ()")
+    since = context.connection.offline_since()
+    context.say(f"{context.server}: {note}", f", since {since}" if since else "")
+    _show_waiting(context)
+
+
+def _show_status(context: Context, answer: Answer) -> None:
+    if not isinstance(answer, Status):
+        return
+    times = context.room_lines.times
+    context.say("how things are:")
+    since = times.since(answer.connected_since, context.now_ms())
+    context.show(
+        *columns(
+            [
+                ("server", f"{answer.server}, connected since {since}, answered in {answer.round_trip * 1000:.0f} ms"),
+                ("security", f"{answer.tls}, certificate from the authority of your invite"),
+                ("authority", f"pin {answer.authority_pin}"),
+                ("key log", f"pin {answer.log_pin}"),
+                ("you", f"{answer.name}, {answer.role}"),
+                ("rooms", f"{_rooms(answer.rooms)}, kept by the server, which can read them"),
+            ]
+        )
+    )
+    _show_waiting(context)
+
+
+def _rooms(rooms: tuple[str, ...]) -> str:
+    return ", ".join(f"#{room}" for room in rooms) or "none"
+
+
+def _show_waiting(context: Context) -> None:
+    unsent = context.own_lines.unsent()
+    if not unsent:
+        context.say("no line waits to be sent")
+        return
+    context.say(f"{len(unsent)} line{'s wait' if len(unsent) > 1 else ' waits'} to be sent:")
+    context.show(*(detail(*line.shown) for line in unsent))
+
+
+def reconnect(context: Context, argument: str) -> None:
+    """Try at once instead of waiting."""
+    nothing(argument, "reconnect")
+    if context.connection.is_online:
+        context.say("you are connected; /status says how things are")
+        return
+    context.client.reconnect()
+    context.say("trying now")
+
+
+def leave_program(context: Context, argument: str) -> None:
+    """End the program."""
+    nothing(argument, "quit")
+    context.leave()
+
+
+COMMANDS: Final = (
+    SlashCommand("status", "", "say how things are", Group.SELF, status),
+    SlashCommand(
+        "reconnect",
+        "",
+        "try to connect now",
+        Group.SELF,
+        reconnect,
+        details=("While there is no connection the program tries again by itself; this does not wait for it.",),
+    ),
+    SlashCommand(
+        "quit",
+        "",
+        "leave",
+        Group.SELF,
+        leave_program,
+        aliases=("exit",),
+        details=("!exit, Ctrl-D and Ctrl-C twice do the same. Lines that were not sent are named.",),
+    ),
+)

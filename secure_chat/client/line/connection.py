@@ -1,0 +1,98 @@
+"""What is said about the connection: connected, offline and why, the countdown, back again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from secure_chat.client.events import Connected, Countdown, Disconnected, ServerStopping
+from secure_chat.client.line.error_words import error_line
+from secure_chat.client.line.lines import Line, notice, warning
+from secure_chat.client.line.times import LocalTimes
+from secure_chat.errors import ChatError
+from secure_chat.sanitize import one_line
+
+
+def _lines_wait(count: int) -> str:
+    return "1 line waits" if count == 1 else f"{count} lines wait"
+
+
+@dataclass(slots=True)
+class ConnectionState:
+    """How things stand between this program and the server. `now_ms`: milliseconds since 1970 UTC."""
+
+    times: LocalTimes
+    now_ms: Callable[[], int]
+    is_online: bool = False
+    _was_online: bool = False
+    _countdown: int | None = None  # seconds until the next attempt
+    _offline_since: int | None = None
+    _told_code: str = ""
+    _attempts: int = 0
+
+    # --- the prompt ------------------------------------------------------------------------------
+
+    def prompt_note(self, waiting: int) -> str:
+        """What stands at the prompt beside the room's name; nothing while all is well."""
+        if self.is_online:
+            return ""
+        if self._countdown is None:
+            state = "offline" if self._attempts else "connecting"
+        else:
+            state = f"offline, next try in {self._countdown} s"
+        return f" ({state}, {_lines_wait(waiting)})" if waiting else f" ({state})"
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    def connecting(self) -> None:
+        """An attempt begins."""
+        self._countdown = None
+
+    def counted(self, event: Countdown) -> None:
+        """A second has passed."""
+        self._countdown = event.seconds
+
+    def connected(self, event: Connected, waiting: int) -> list[Line]:
+        """There is a connection."""
+        server = one_line(event.server)
+        if not self._was_online:
+            lines = [notice(f"connected to {server}, TLS 1.3, certificate as invited")]
+        else:
+            going = f"; {_lines_wait(waiting)} and will go out now" if waiting else ""
+            lines = [notice(f"back: connected to {server} again{self._after()}{going}")]
+        self.is_online = self._was_online = True
+        self._countdown, self._offline_since, self._told_code, self._attempts = None, None, "", 0
+        return lines
+
+    def disconnected(self, event: Disconnected) -> list[Line]:
+        """There is none, and why. The same reason is said again at the 2nd, 4th, 8th... attempt only."""
+        self.is_online = False
+        self._attempts += 1
+        self._countdown = None if event.retry_in is None else max(0, round(event.retry_in))
+        if self._offline_since is None:
+            self._offline_since = self.now_ms()
+        if event.error.code == self._told_code and self._attempts & (self._attempts - 1):
+            return []
+        return [self._offline_line(event.error, event.retry_in)]
+
+    def stopping(self, event: ServerStopping) -> list[Line]:
+        """The server has said goodbye."""
+        return [warning(one_line(event.sentence) or "The server is stopping.")]
+
+    def offline_since(self) -> str:
+        """When the connection was lost; empty while there is one, or has been none."""
+        return "" if self._offline_since is None else self.times.since(self._offline_since, self.now_ms())
+
+    def _offline_line(self, error: ChatError, retry_in: float | None) -> Line:
+        is_new = error.code != self._told_code
+        self._told_code = error.code
+        then = "" if retry_in is None else f"Trying again in {max(1, round(retry_in))} s."
+        if is_new:
+            return error_line(error, f"Offline since {self.offline_since()}.", then)
+        return warning(f"still offline since {self.offline_since()}. {then} [{one_line(error.code)}]")
+
+    def _after(self) -> str:
+        if self._offline_since is None:
+            return ""
+        seconds = max(0, self.now_ms() - self._offline_since) // 1000
+        if seconds < 120:
+            return f" after {seconds} s"
+        return f" after {seconds // 60} min" if seconds < 7200 else f" after {seconds // 3600} h"

@@ -1,0 +1,136 @@
+"""What a command can see and do: the client, the person's place, lines to draw, questions, the text at the prompt."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from secure_chat.client.events import Answer, Ticket
+from secure_chat.client.line.client_calls import ClientCalls
+from secure_chat.client.line.connection import ConnectionState
+from secure_chat.client.line.error_words import error_line
+from secure_chat.client.line.expectations import Expectations
+from secure_chat.client.line.known_names import KnownNames
+from secure_chat.client.line.lines import Line, Piece, notice
+from secure_chat.client.line.own_lines import OwnLines
+from secure_chat.client.line.places import Place, Places
+from secure_chat.client.line.questions import Question, Questions
+from secure_chat.client.line.room_lines import RoomLines
+from secure_chat.errors import ChatError, NoRoom
+from secure_chat.exit_codes import ExitCode
+
+
+class PromptText(Protocol):
+    """The text that the person is typing. A screen whose input cannot be written to keeps nothing."""
+
+    @property
+    def can_be_set(self) -> bool:
+        """Whether a text can be put there."""
+
+    def get(self) -> str:
+        """What is typed and not entered; never the answer to a question."""
+
+    def set(self, text: str) -> None:
+        """Put a text there, the cursor at its end."""
+
+
+@dataclass(slots=True)
+class Context:
+    """One person at one screen."""
+
+    client: ClientCalls
+    own_name: str
+    server: str
+    room_lines: RoomLines
+    prompt_text: PromptText
+    now_ms: Callable[[], int]  # milliseconds since 1970 UTC
+    connection: ConnectionState
+    may_ask_secrets: bool = True  # somebody is there who can answer without being seen
+    places: Places = field(default_factory=Places)
+    people: KnownNames = field(default_factory=KnownNames)
+    known_rooms: KnownNames = field(default_factory=KnownNames)
+    own_lines: OwnLines = field(default_factory=OwnLines)
+    expectations: Expectations = field(default_factory=Expectations)
+    questions: Questions = field(default_factory=Questions)
+    lines: list[Line] = field(default_factory=list)  # to be drawn
+    rings: bool = False  # the bell, with them
+    leaving: ExitCode | None = None
+    interruptible: Callable[[], None] | None = None  # ends a listing that takes long
+    more_to_find: Callable[[], None] | None = None  # goes on with the last search
+
+    # --- telling ---------------------------------------------------------------------------------
+
+    def show(self, *lines: Line) -> None:
+        """Draw these."""
+        self.lines += lines
+
+    def say(self, *parts: str | Piece) -> None:
+        """Tell the person something."""
+        self.lines.append(notice(*parts))
+
+    def tell(self, error: ChatError, *following: str) -> None:
+        """Tell the person what went wrong."""
+        self.lines.append(error_line(error, *following))
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def expect(
+        self, ticket: Ticket, answered: Callable[[Answer], None], failed: Callable[[ChatError], None] | None = None
+    ) -> None:
+        """What to do when a call is answered. A failure is told, unless `failed` does something else."""
+        self.expectations.expect(ticket, answered, failed or self.tell)
+
+    def ask(self, question: Question) -> None:
+        """Have the next typed line answer a question."""
+        self.questions.ask(question)
+
+    # --- where the person is ---------------------------------------------------------------------
+
+    @property
+    def here(self) -> Place:
+        """The current room. Raises `NoRoom`."""
+        place = self.places.current
+        if place is None:
+            raise NoRoom
+        return place
+
+    def go(self, room: str) -> None:
+        """Make a room the current one: what was being typed stays where it was, its own draft comes back."""
+        left = self.places.current
+        if left is not None:
+            left.draft = self.prompt_text.get()
+        place = self.places.go(room)
+        self.prompt_text.set(place.draft)
+        place.draft = ""
+
+    def settle(self) -> None:
+        """Go somewhere, if the person is nowhere and there is a room. What is typed meanwhile stays."""
+        nearest = self.places.nearest
+        if self.places.current is None and nearest is not None:
+            typed = self.prompt_text.get()
+            self.go(nearest)
+            if typed:
+                self.prompt_text.set(typed)
+
+    def put_back(self, text: str) -> str:
+        """Put a text that was not sent back at the prompt; the sentence that says where it is."""
+        if not self.prompt_text.can_be_set:
+            return ""
+        if self.prompt_text.get().strip():
+            return "Your text is in the input history: the Up key brings it back."
+        self.prompt_text.set(text)
+        return "Your text is back at the prompt."
+
+    def give_back(self, room: str, text: str) -> str:
+        """The same for a text that belongs to a room, where it waits when that is not the current one."""
+        current, place = self.places.current, self.places.get(room)
+        if current is None or current.room == room or place is None or place.draft:
+            return self.put_back(text)
+        if not self.prompt_text.can_be_set:
+            return ""
+        place.draft = text
+        return f"Your text waits at the prompt of #{room}: /go {room}"
+
+    def leave(self, code: ExitCode = ExitCode.OK) -> None:
+        """End the program, after what is to be drawn."""
+        if self.leaving is None:
+            self.leaving = code

@@ -1,0 +1,284 @@
+"""What each event of the client means for the person: a line, a question, another place, the end."""
+
+from collections.abc import Callable, Mapping
+
+from secure_chat.client import events as e
+from secure_chat.client.line.context import Context
+from secure_chat.client.line.lines import detail, warning
+from secure_chat.client.line.notices import Notices, Way
+from secure_chat.client.line.own_lines import OwnLine
+from secure_chat.client.line.places import Place
+from secure_chat.client.line.questions import Question
+from secure_chat.client.line.room_lines import room_piece
+from secure_chat.client.line.times import Days
+from secure_chat.client.line.typed import as_typed
+from secure_chat.exit_codes import ExitCode, exit_code_of
+from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
+from secure_chat.sanitize import one_line
+
+_WORTH_SAYING: int = 50  # events of a catching up; fewer are there before they are announced
+
+
+class Happenings:
+    """Turns events into what a `Context` shows. `clock`: seconds that never go back."""
+
+    def __init__(self, context: Context, clock: Callable[[], float], drafts: Mapping[str, str]) -> None:
+        """`drafts`: room to what was typed there before the last end."""
+        self._context = context
+        self._clock = clock
+        self._drafts = dict(drafts)
+        times = context.room_lines.times
+        self._notices = Notices(context.own_name, times)
+        self._days = Days(times, times.day(context.now_ms()))
+        self._expected: set[str] = set()  # rooms that the connection will open
+        self._unread: dict[str, e.RoomEntered] = {}  # rooms whose new lines have not come yet
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a connection, and every room is open."""
+        return self._context.connection.is_online and not self._expected
+
+    @property
+    def due(self) -> float | None:
+        """When to call `tick`."""
+        return self._notices.due
+
+    def tick(self) -> None:
+        """Say what was gathered, if it is time."""
+        due = self._notices.due
+        if due is not None and self._clock() >= due:
+            self._say_notices()
+
+    def happened(self, event: e.Event) -> None:
+        """Take in one event."""
+        match event:
+            case e.Heard():
+                self._heard(event)
+            case e.Answered() | e.Failed():
+                self._context.expectations.settle(event)
+            case e.LineQueued() | e.LineDelayed() | e.LineAccepted() | e.LineRefused():
+                self._own_line(event)
+            case e.RoomEntered() | e.RoomLost() | e.CatchUpBegan() | e.CatchUpEnded() | e.NotKept():
+                self._room(event)
+            case e.PresenceChanged():
+                self._context.people.see(*event.online)
+                self._notices.presence(event.online, event.offline, self._clock())
+            case _:
+                self._connection(event)
+
+    # --- the connection --------------------------------------------------------------------------
+
+    def _connection(self, event: e.Event) -> None:
+        context, connection = self._context, self._context.connection
+        match event:
+            case e.Connecting():
+                connection.connecting()
+            case e.Countdown():
+                connection.counted(event)
+            case e.Connected():
+                self._connected(event)
+            case e.Disconnected():
+                self._say_notices()
+                context.show(*connection.disconnected(event))
+            case e.ServerStopping():
+                context.show(*connection.stopping(event))
+            case e.Told():
+                context.tell(event.error)
+            case e.PassphraseNeeded():
+                self._passphrase_needed(event)
+            case e.Stopped():
+                self._stopped(event)
+
+    def _connected(self, event: e.Connected) -> None:
+        context = self._context
+        context.show(*context.connection.connected(event, len(context.own_lines)))
+        self._expected = set(event.rooms)
+        for room in event.rooms:
+            if context.places.get(room) is None:
+                context.places.enter(Place(room, draft=self._drafts.pop(room, "")))
+        if not event.again:
+            self._introduce(event)
+        context.settle()
+
+    def _introduce(self, event: e.Connected) -> None:
+        who = f"you are {one_line(event.name)}" + (f", {one_line(event.role)}," if event.role != "member" else "")
+        if event.rooms:
+            rooms = ", ".join(f"#{one_line(room)}" for room in sorted(event.rooms))
+            self._context.say(f"{who} in {rooms}; rooms are kept by the server, which can read them; /help explains")
+        else:
+            self._context.say(f"{who} in no room; /rooms lists them, /join ROOM enters one, /help explains")
+
+    def _passphrase_needed(self, event: e.PassphraseNeeded) -> None:
+        context = self._context
+        context.tell(event.error)
+        if not context.may_ask_secrets:
+            context.leave(exit_code_of(event.error))
+            return
+        self._ask_for_passphrase()
+
+    def _ask_for_passphrase(self) -> None:
+        context = self._context
+
+        def answered(text: str) -> None:
+            if text:
+                context.client.give_passphrase(text)
+            else:
+                self._ask_for_passphrase()
+
+        prompt = f"Passphrase of {one_line(context.own_name)}:"
+        context.ask(Question(prompt, answered, context.leave, is_secret=True))
+
+    def _stopped(self, event: e.Stopped) -> None:
+        context = self._context
+        self._say_notices()
+        context.connection.is_online = False
+        if event.error is not None:
+            context.tell(event.error)
+            context.leave(exit_code_of(event.error))
+        unsent = [OwnLine(line.room, line.text, line.action) for line in event.unsent]
+        self._name_unsent(unsent, "1 line was not sent:", f"{len(unsent)} lines were not sent:")
+        context.leave()
+
+    def abandoned(self) -> None:
+        """The client was asked to end and has not said so in time."""
+        unsent = self._context.own_lines.unsent()
+        self._name_unsent(unsent, "1 line may not have been sent:", f"{len(unsent)} lines may not have been sent:")
+
+    def _name_unsent(self, unsent: list[OwnLine], one: str, many: str) -> None:
+        context = self._context
+        if not unsent:
+            return
+        context.show(warning(one if len(unsent) == 1 else many), *(detail(*line.shown) for line in unsent))
+        if context.leaving in (None, ExitCode.OK):
+            context.leaving = ExitCode.PARTLY_SENT
+
+    # --- rooms -----------------------------------------------------------------------------------
+
+    def _room(self, event: e.Event) -> None:
+        match event:
+            case e.RoomEntered():
+                self._entered(event)
+            case e.RoomLost():
+                self._lost(event)
+            case e.CatchUpBegan(room=room, first=first, last=last):
+                if room not in self._unread and last - first >= _WORTH_SAYING:
+                    self._context.say(room_piece(room), f" · fetching {last - first + 1:,} that were missed")
+            case e.CatchUpEnded(room=room):
+                self._announce_unread(room, None)
+                self._say_notices_of(room)
+            case e.NotKept(room=room, first=first, last=last):
+                self._announce_unread(room, None)
+                self._context.say(room_piece(room), f" · {first} to {last} are not kept any more")
+
+    def _entered(self, event: e.RoomEntered) -> None:
+        context = self._context
+        self._expected.discard(event.room)
+        context.known_rooms.see(event.room)
+        place = context.places.get(event.room)
+        if place is None:
+            place = context.places.enter(Place(event.room, draft=self._drafts.pop(event.room, "")))
+        place.topic, place.members, place.first = event.topic, event.members, event.first
+        place.head = max(place.head, event.head)
+        place.shown = max(place.shown, event.after)
+        if event.ticket is not None:
+            context.go(event.room)
+            topic = f": {one_line(event.topic)}" if event.topic else ""
+            before = "; /history shows what was said before" if event.after >= event.first else ""
+            members = "1 member" if event.members == 1 else f"{event.members} members"
+            context.say("you are in ", room_piece(event.room), f"{topic}, {members}{before}")
+        elif event.head > event.after:
+            self._unread[event.room] = event
+        context.settle()
+
+    def _announce_unread(self, room: str, first_time: int | None) -> None:
+        event = self._unread.pop(room, None)
+        if event is None:
+            return
+        context = self._context
+        shown_count = event.head - event.after
+        count = shown_count if event.again else max(event.unread, shown_count)
+        since = "" if first_time is None else f" since {context.room_lines.times.since(first_time, context.now_ms())}"
+        rest = "" if count == shown_count else f"; the last {shown_count} follow, /history has the others"
+        context.say(room_piece(room), f" · {count:,} new{since}{rest}")
+
+    def _lost(self, event: e.RoomLost) -> None:
+        context = self._context
+        self._say_notices()
+        self._expected.discard(event.room)
+        self._unread.pop(event.room, None)
+        context.own_lines.lost(event.room)
+        was_here = context.places.current is context.places.get(event.room)
+        typed = context.prompt_text.get().strip() if was_here else ""
+        context.places.leave(event.room)
+        if event.kicked:
+            context.show(warning("you were removed from ", room_piece(event.room)))
+        else:
+            context.say("you are no longer in ", room_piece(event.room))
+        if not was_here:
+            return
+        if typed:
+            context.say(f"what you were typing there was not sent: {typed}")
+        context.prompt_text.set("")
+        context.settle()
+        if context.places.current is not None:
+            context.say("you write to ", room_piece(context.places.current.room), " now")
+
+    def _heard(self, heard: e.Heard) -> None:
+        event, context = heard.event, self._context
+        if heard.ticket is not None:
+            context.own_lines.heard(heard.ticket)
+        place = context.places.get(event.room)
+        if place is not None:
+            place.shown = max(place.shown, event.number)
+            place.head = max(place.head, event.number)
+            if isinstance(event, TopicSet) and not heard.late:
+                place.topic = event.text
+        self._announce_unread(event.room, event.time)
+        context.people.see(subject(event))
+        if isinstance(event, Joined | Left):
+            if not heard.own or heard.late:
+                way = Way.IN if isinstance(event, Joined) else Way.OUT
+                self._notices.membership(event.room, event.name, way, event.time, self._clock())
+            return
+        if self._notices.holds(event.room, None if heard.late else subject(event)):
+            self._say_notices()
+        context.show(*self._days.before(event.time), context.room_lines.live(event))
+        if context.room_lines.mentions_me(event):
+            context.rings = True
+
+    def _say_notices_of(self, room: str) -> None:
+        if self._notices.holds(room):
+            self._say_notices()
+
+    def _say_notices(self) -> None:
+        for time, drawn in self._notices.take(self._clock()):
+            if time is not None:
+                self._context.show(*self._days.before(time))
+            self._context.show(drawn)
+
+    # --- own lines -------------------------------------------------------------------------------
+
+    def _own_line(self, event: e.LineQueued | e.LineDelayed | e.LineAccepted | e.LineRefused) -> None:
+        context, own_lines = self._context, self._context.own_lines
+        match event:
+            case e.LineQueued():
+                context.show(*own_lines.queued(event))
+            case e.LineDelayed():
+                context.show(*own_lines.delayed(event, self._clock()))
+            case e.LineAccepted():
+                context.show(*own_lines.accepted(event))
+            case e.LineRefused():
+                own_lines.refused(event)
+                back = context.give_back(event.room, as_typed(event.text, action=event.action))
+                context.tell(event.error, "Nothing was sent.", back)
+
+
+def subject(event: RoomEvent) -> str:
+    """Whom an event is of."""
+    match event:
+        case Message() | TopicSet():
+            return event.sender
+        case Kicked():
+            return event.by
+        case Joined() | Left():
+            return event.name
