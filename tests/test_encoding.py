@@ -104,7 +104,7 @@ def test_a_text_that_is_not_utf8_or_not_there_is_refused(data: bytes) -> None:
 
 
 def test_a_text_above_its_limit_is_refused_by_its_declared_length_alone() -> None:
-    with pytest.raises(EncodingError, match="4294967295 bytes .* at most 128"):
+    with pytest.raises(EncodingError, match=r"4294967295 bytes .* at most 128"):
         Reader(b"\xff\xff\xff\xff").text(128)
 
 

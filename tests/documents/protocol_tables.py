@@ -135,7 +135,8 @@ def cells() -> Iterator[str]:
         yield f"| `{tag_of(command)}` | " + " | ".join(row) + " |"
     yield ""
     restricted = ", ".join(f"`{tag_of(command)}`" for command in sorted(ADMINISTRATORS_ONLY, key=tag_of))
-    yield f"`-`: refused with `{NotNow.code}`. A: for administrators ({restricted}); a member gets `{PermissionDenied.code}`."
+    denied = PermissionDenied.code
+    yield f"`-`: refused with `{NotNow.code}`. A: for administrators ({restricted}); a member gets `{denied}`."
 
 
 def _cell(state: State, command: type[c.Command]) -> str:
