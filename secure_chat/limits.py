@@ -66,6 +66,7 @@ MAX_SILENT_TLS_BYTES: Final = 32 * 1024  # input without a byte of content; a fu
 MAX_FRAMES_A_TURN: Final = 64  # of one connection; the others come first then
 MAX_HANDSHAKE_STEPS_A_TURN: Final = 32  # each costs up to 0.5 ms
 MAX_UNFINISHED_HANDSHAKES: Final = 128  # of one I/O thread; beyond it each new one displaces one at random
+MAX_SILENT_CONNECTIONS: Final = 1024  # the same of those that have not said a byte: they cost no TLS state yet
 MAX_WAITING_SOCKETS: Final = 1024  # accepted and not yet taken by an I/O thread; more are closed at once
 MAX_READS_UNDER_WAY: Final = 4  # pages and passphrase checks of one connection that are not answered yet
 MAX_THREAD_READS_UNDER_WAY: Final = 256  # the same of one I/O thread: 16 MiB of replies at most

@@ -6,7 +6,12 @@ from collections.abc import Callable
 from itertools import islice
 
 from secure_chat.errors import ChatError
-from secure_chat.limits import MAX_HANDSHAKE_STEPS_A_TURN, MAX_INPUT_BEFORE_LOGIN_BYTES, MAX_UNFINISHED_HANDSHAKES
+from secure_chat.limits import (
+    MAX_HANDSHAKE_STEPS_A_TURN,
+    MAX_INPUT_BEFORE_LOGIN_BYTES,
+    MAX_SILENT_CONNECTIONS,
+    MAX_UNFINISHED_HANDSHAKES,
+)
 from secure_chat.server.connection import Connection
 from secure_chat.server.connections import Connections
 from secure_chat.server.items import TlsIdentity
@@ -16,11 +21,12 @@ from secure_chat.server.tls_channel import TlsChannel, TlsMemory
 class Handshakes:
     """The unfinished handshakes of one I/O thread.
 
-    Each new one beyond the limit displaces one at random: an honest one is done within milliseconds and hardly ever
-    hit, a silent one stays until it is.
+    Each new one beyond a limit displaces one at random: an honest one is done within milliseconds and hardly ever
+    hit, one that waits stays until it is. Those that have not said a byte are counted apart: a flood of them, which
+    costs its sender nothing, can displace an honest one only in the moment before its first byte.
     """
 
-    __slots__ = ("_connections", "_established", "_memory", "_ready", "_scratch", "_unfinished", "identity")
+    __slots__ = ("_begun", "_connections", "_established", "_memory", "_ready", "_scratch", "_silent", "identity")
 
     def __init__(
         self,
@@ -34,7 +40,8 @@ class Handshakes:
         self._memory = memory
         self._scratch = scratch
         self._established = established  # what to do with a connection whose handshake is done
-        self._unfinished: dict[int, Connection] = {}  # by serial
+        self._silent: dict[int, Connection] = {}  # by serial
+        self._begun: dict[int, Connection] = {}
         self._ready: dict[int, Connection] = {}  # those of them that have sent something, longest ago first
         self.identity = identity  # a reload swaps it; handshakes that have begun keep theirs
 
@@ -45,15 +52,12 @@ class Handshakes:
 
     def admit(self, connection: Connection) -> None:
         """A new connection; it or another may be displaced."""
-        self._unfinished[connection.serial] = connection
-        if len(self._unfinished) > MAX_UNFINISHED_HANDSHAKES:
-            chosen = next(islice(self._unfinished.values(), secrets.randbelow(len(self._unfinished)), None))
-            self.forget(chosen)
-            self._connections.lose(chosen, "displaced: too many unfinished handshakes")
+        self._add(self._silent, connection, MAX_SILENT_CONNECTIONS)
 
     def forget(self, connection: Connection) -> None:
         """It is over, one way or the other."""
-        self._unfinished.pop(connection.serial, None)
+        self._silent.pop(connection.serial, None)
+        self._begun.pop(connection.serial, None)
         self._ready.pop(connection.serial, None)
 
     def readable(self, connection: Connection) -> None:
@@ -70,6 +74,13 @@ class Handshakes:
             if clock() > until:
                 return
 
+    def _add(self, some: dict[int, Connection], connection: Connection, most: int) -> None:
+        some[connection.serial] = connection
+        if len(some) > most:
+            chosen = next(islice(some.values(), secrets.randbelow(len(some)), None))
+            self.forget(chosen)
+            self._connections.lose(chosen, "displaced: too many unfinished handshakes")
+
     def _step(self, connection: Connection, now: float) -> None:
         try:
             size = connection.socket.recv_into(self._scratch, MAX_INPUT_BEFORE_LOGIN_BYTES)
@@ -85,6 +96,10 @@ class Handshakes:
         if channel is None:  # a silent connection costs no TLS state
             channel = connection.channel = TlsChannel(self.identity.context, self._memory)
             connection.identity = self.identity
+            del self._silent[connection.serial]
+            self._add(self._begun, connection, MAX_UNFINISHED_HANDSHAKES)
+            if connection.gone:
+                return
         try:
             done = channel.handshake(self._scratch[:size])
         except (ssl.SSLError, ChatError) as error:

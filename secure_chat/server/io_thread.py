@@ -269,7 +269,8 @@ class IoThread:
                     self._applying.disconnected.append(gone)
                     logger.info("%s has left (%s)", session.name, reason)
                 else:
-                    logger.info("connection from %s ended without a login (%s)", connection.address, reason)
+                    level = logging.INFO if connection.established else logging.DEBUG  # a flood must not fill the log
+                    logger.log(level, "%s has left without a login (%s)", connection.address, reason)
                 self._connections.remove(connection)
                 connection.socket.close()
         self._submit(now)

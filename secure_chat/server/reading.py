@@ -1,5 +1,6 @@
 """From a readable socket to requests: TLS, frames, and who must wait for his turn or for credit."""
 
+import logging
 import secrets
 import ssl
 from collections import deque
@@ -25,6 +26,8 @@ from secure_chat.server.delivery import Delivery
 from secure_chat.server.requests import Requests
 from secure_chat.server.tls_channel import TlsMemory
 from secure_chat.server.writing import Writing
+
+logger: Final = logging.getLogger(__name__)
 
 NONCE_BYTES: Final = 32
 NOTHING: Final = memoryview(b"")
@@ -84,6 +87,7 @@ class Reading:
         connection.nonce = secrets.token_bytes(NONCE_BYTES)
         hello = Hello(connection.nonce, live.tls.log_public_key, live.registration, list(live.tls.cross_certificates))
         self._delivery.say(connection, encode(hello))
+        logger.info("%s has connected", connection.address)
         connection.state_since = connection.input_at = now
         self._connections.watch(connection, now + self._durations.login)
         self._decrypt(connection, NOTHING, now)
