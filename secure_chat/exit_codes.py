@@ -77,6 +77,7 @@ _CODES: Final = {
     "certificate.not_found": ExitCode.NOT_FOUND,
     "certificate.permission": ExitCode.PERMISSION,
     "device.unknown": ExitCode.NOT_FOUND,
+    "invite.unknown": ExitCode.NOT_FOUND,
     "vault.missing": ExitCode.NOT_FOUND,
     "vault.damaged": ExitCode.BUG,
     "vault.version": ExitCode.USAGE,

@@ -41,6 +41,6 @@ def check_private(path: Path) -> None:
     """Raise `StorageExposed` unless `path` belongs to this user and nobody else may read or change it."""
     status = path.stat()
     if status.st_uid != os.geteuid():
-        raise StorageExposed(f"{path} belongs to another user of this machine.")
+        raise StorageExposed(f"{path} belongs to another user of this machine.", hint="run this as that user")
     if status.st_mode & _OTHERS:
         raise StorageExposed(f"{path} can be read or changed by others.", hint=f"chmod go= {path}")

@@ -1,22 +1,15 @@
 """secure-chat-certs as an operator meets it: real processes, exit codes, output, files that are never overwritten."""
 
-import io
-import json
 import os
 import re
 import shlex
 import signal
 import socket
 import subprocess
-import sys
 import threading
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import pexpect
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -29,10 +22,10 @@ from secure_chat.limits import CERTIFICATE_WARNING_DAYS
 from secure_chat_tools.certs.arguments import PROGRAM, parse
 from secure_chat_tools.certs.main import main
 from tests.certificates.impostors import NOW, Issuer, leaf_under
+from tests.tools.calls import DEADLINE, Tool, environment, objects
 
-ROOT = Path(__file__).parents[2]
-DEADLINE = 60.0
-COMMAND = [sys.executable, "-W", "error", "-m", "secure_chat_tools.certs.main"]
+CERTS = Tool(PROGRAM, "secure_chat_tools.certs.main", main)
+run, run_process = CERTS.run, CERTS.run_process
 
 
 @pytest.fixture
@@ -40,66 +33,6 @@ def home(tmp_path: Path) -> Path:
     path = tmp_path / "home"
     path.mkdir()
     return path
-
-
-def environment(home: Path, **more: str) -> dict[str, str]:
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tools'}",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "COLUMNS": "100",
-        **more,
-    }
-
-
-@dataclass(frozen=True)
-class Done:
-    """What one call left: its exit code and both of its streams."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(home: Path, *arguments: str, **more: str) -> Done:
-    """Call the command as its process would, in `home` and with nothing of this machine's environment."""
-    results, talk = io.StringIO(), io.StringIO()
-    wanted = environment(home, **more)
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(results), redirect_stderr(talk):
-        for name in list(os.environ):
-            patch.delenv(name)
-        for name, value in wanted.items():
-            patch.setenv(name, value)
-        patch.chdir(home)
-        patch.setattr(sys, "argv", [PROGRAM, *arguments])
-        try:
-            code = main()
-        except SystemExit as end:  # argparse ends by itself after help and for a mistake
-            code = end.code if isinstance(end.code, int) else 1
-    return Done(code, results.getvalue(), talk.getvalue())
-
-
-def run_process(home: Path, *arguments: str) -> Done:
-    """The same as a process of its own."""
-    done = subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=home,
-        env=environment(home),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def objects(text: str) -> list[dict[str, Any]]:
-    found = [json.loads(line) for line in text.splitlines()]
-    assert all(line["schema"] == 1 for line in found)
-    return found
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -266,7 +199,7 @@ def test_an_interrupted_command_ends_with_130(home: Path, ready: CertificateDire
     before = contents(ready.path)
     with changing(ready.path):  # the command waits for its turn
         process = subprocess.Popen(
-            [*COMMAND, "-v", "issue", "server", "--dir", "ready"],
+            [*CERTS.command, "-v", "issue", "server", "--dir", "ready"],
             cwd=home,
             env=environment(home),
             stderr=subprocess.PIPE,
@@ -286,7 +219,7 @@ def test_a_reader_that_has_enough_is_no_error(home: Path, ready: CertificateDire
     os.close(read_end)
     try:
         done = subprocess.run(
-            [*COMMAND, "verify", "--dir", str(ready.path)],
+            [*CERTS.command, "verify", "--dir", str(ready.path)],
             env=environment(home),
             stdout=write_end,
             stderr=subprocess.PIPE,
@@ -463,32 +396,16 @@ def test_no_output_holds_a_private_key(home: Path, ready: CertificateDirectory) 
         assert not [line for line in secrets if line in done.stdout + done.stderr]
 
 
-def terminal(home: Path, *arguments: str, **more: str) -> str:
-    """What the command writes to a terminal."""
-    child = pexpect.spawn(
-        COMMAND[0],
-        [*COMMAND[1:], *arguments],
-        cwd=str(home),
-        env=environment(home, **more),
-        timeout=DEADLINE,
-        encoding="utf-8",
-    )
-    try:
-        return child.read()
-    finally:
-        child.close()
-
-
 def test_a_terminal_gets_colours_unless_it_or_somebody_does_not_want_them(
     home: Path, ready: CertificateDirectory
 ) -> None:
-    assert "\x1b[32m[ok]" in terminal(home, "show", "--dir", "ready", TERM="xterm")
+    assert "\x1b[32m[ok]" in CERTS.on_terminal(home, "show", "--dir", "ready", TERM="xterm")
     for arguments, more in (
         (["--no-color"], {"TERM": "xterm"}),
         ([], {"TERM": "xterm", "NO_COLOR": "1"}),
         ([], {"TERM": "dumb"}),
     ):
-        assert "\x1b" not in terminal(home, "show", "--dir", "ready", *arguments, **more)
+        assert "\x1b" not in CERTS.on_terminal(home, "show", "--dir", "ready", *arguments, **more)
     assert "\x1b" not in run(home, "show", "--dir", "ready", TERM="xterm").stdout
     assert ready.log_key.exists()
 

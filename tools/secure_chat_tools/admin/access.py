@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -40,14 +40,15 @@ class Access(Protocol):
 
 
 @contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[Access]:
+def opened(settings: Settings, say: Callable[[str], None]) -> Iterator[Access]:
     """Whoever answers for these settings' data directory, until the end of the block.
 
-    A server that is starting or stopping, or another tool, is waited for. Raises `DataDirectoryUnusable` when nothing
-    is there, `PermissionDenied`, `StorageExposed`, `StorageLocked` and what else opening the database may raise.
+    A server that is starting or stopping, or another tool, is waited for, and `say` is told so. Raises
+    `DataDirectoryUnusable` when nothing is there, `PermissionDenied`, `NoAnswer`, `StorageExposed`, `StorageLocked` and
+    what else opening the database may raise.
     """
     _check_there(settings.directory)
-    access = _first_that_answers(settings)
+    access = _first_that_answers(settings, say)
     try:
         yield access
     finally:
@@ -71,8 +72,9 @@ def _check_there(data: DataDirectory) -> None:
         ) from None
 
 
-def _first_that_answers(settings: Settings) -> "RunningServer | StoppedServer":
-    deadline = time.monotonic() + OFFLINE_LOCK_SECONDS
+def _first_that_answers(settings: Settings, say: Callable[[str], None]) -> "RunningServer | StoppedServer":
+    began = time.monotonic()
+    has_said = False
     pause = threading.Event()  # never set: neither a lock nor a socket tells when it is its turn
     while True:
         with contextlib.suppress(ServerNotRunning):
@@ -80,12 +82,15 @@ def _first_that_answers(settings: Settings) -> "RunningServer | StoppedServer":
         try:
             return StoppedServer.opened(settings)
         except StorageLocked:
-            if time.monotonic() > deadline:
+            if time.monotonic() - began >= OFFLINE_LOCK_SECONDS:
                 raise StorageLocked(
                     f"Another process works on the database in {settings.data}, and no server answers there.",
                     hint="another secure-chat-admin, or a server that starts or stops? See it: "
                     "secure-chat-server status",
                 ) from None
+        if not has_said:
+            say(f"Another process works on the database; waiting for it, {OFFLINE_LOCK_SECONDS:.0f} seconds at most.")
+            has_said = True
         pause.wait(_BETWEEN_TRIES_SECONDS)
 
 

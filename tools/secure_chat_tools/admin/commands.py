@@ -214,7 +214,7 @@ class Run:
 
     @contextmanager
     def _opened(self) -> Iterator[Access]:
-        with opened(self.settings) as access:
+        with opened(self.settings, self.screen.advise) as access:
             self.screen.explain(access.description)
             yield access
 
