@@ -27,7 +27,7 @@ _SETTING_FLAGS: Final = (
     ("--log-format", "log.format", "FORMAT", "text or json"),
 )
 
-_EXAMPLES: Final = {
+EXAMPLES: Final = {
     "": ("quickstart", "run --config /etc/secure-chat/secure-chat.toml", "status"),
     "quickstart": ("quickstart", "quickstart --name team.example.org", "quickstart --data var --certs certs --port 0"),
     "run": ("run", "run --config /etc/secure-chat/secure-chat.toml", "run --port 7444 --log-format json"),
@@ -97,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _examples(command: str) -> str:
-    return "examples:\n" + "\n".join(f"  {PROGRAM} {example}" for example in _EXAMPLES[command])
+    return "examples:\n" + "\n".join(f"  {PROGRAM} {example}" for example in EXAMPLES[command])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
