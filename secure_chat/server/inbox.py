@@ -2,6 +2,7 @@
 
 import os
 import threading
+from contextlib import AbstractContextManager
 from typing import Final, Generic, Protocol, TypeVar
 
 Item = TypeVar("Item")
@@ -75,8 +76,10 @@ class Inbox(Generic[Item]):
 
     __slots__ = ("_abandoned", "_bell", "_flagged", "_items", "_lock")
 
-    def __init__(self, bell: WakeUp | None = None) -> None:
-        self._lock = threading.Lock()  # tier 2: one consumer's items and flag
+    def __init__(self, bell: WakeUp | None = None, lock: AbstractContextManager[object] | None = None) -> None:
+        """With a bell and a lock of a simulation, every order of steps can be gone through."""
+        # tier 2: one consumer's items and flag
+        self._lock: AbstractContextManager[object] = threading.Lock() if lock is None else lock
         self._bell: WakeUp = Descriptor() if bell is None else bell
         self._items: list[Item] = []
         self._flagged = False

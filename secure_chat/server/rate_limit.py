@@ -85,6 +85,9 @@ class RateLimits:
         self._buckets: dict[tuple[Kind, int], TokenBucket] = {}  # kind, account
         self._sweep_at = 0.0
 
+    def __len__(self) -> int:
+        return len(self._buckets)
+
     def take(self, kind: Kind, account: int, now: float) -> None:
         """One token. Raises `RateLimited`, which says when there will be one."""
         rate, burst = rate_and_burst(self.rates, kind)
