@@ -78,8 +78,8 @@ def fanout(members: int, window: int, seconds: float, bar: float, name: str) -> 
     ]
 
 
-def idle(count: int = 1000) -> list[Figure]:
-    """Memory of a logged-in connection that does nothing, and the CPU of a thousand of them."""
+def idle(count: int = 2000) -> list[Figure]:
+    """Memory of a logged-in connection that does nothing, and the CPU of two thousand of them."""
     with server(count) as (installation, process, names), ExitStack() as stack:
         for client in connect_all(stack, installation, names[:50]):
             client.close()  # what the first logins load is not a connection's
