@@ -34,11 +34,16 @@ class ConnectionState:
         """What stands at the prompt beside the room's name; nothing while all is well."""
         if self.is_online:
             return ""
-        if self._countdown is None:
-            state = "offline" if self._attempts else "connecting"
-        else:
-            state = f"offline, next try in {self._countdown} s"
-        return f" ({state}, {_lines_wait(waiting)})" if waiting else f" ({state})"
+        state = "offline" if self._attempts else "connecting"
+        return f" ({', '.join([state, *self._next_try(), *([_lines_wait(waiting)] if waiting else [])])})"
+
+    def offline_words(self) -> str:
+        """For `/status`."""
+        since = f" since {self.offline_since()}" if self._offline_since is not None else ""
+        return ", ".join([f"offline{since}" if self._attempts else "connecting", *self._next_try()])
+
+    def _next_try(self) -> list[str]:
+        return [] if self._countdown is None else [f"next try in {self._countdown} s"]
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -56,7 +61,7 @@ class ConnectionState:
         if not self._was_online:
             lines = [notice(f"connected to {server}, TLS 1.3, certificate as invited")]
         else:
-            going = f"; {_lines_wait(waiting)} and will go out now" if waiting else ""
+            going = f"; {waiting} waiting {'line goes' if waiting == 1 else 'lines go'} out now" if waiting else ""
             lines = [notice(f"back: connected to {server} again{self._after()}{going}")]
         self.is_online = self._was_online = True
         self._countdown, self._offline_since, self._told_code, self._attempts = None, None, "", 0

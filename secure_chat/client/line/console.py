@@ -121,7 +121,7 @@ class Console:
         if self.context.interruptible is not None:
             self.context.interruptible()
         elif had_text:
-            self._interrupted = float("-inf")
+            self._interrupted = now
         elif now - self._interrupted <= INTERRUPT_AGAIN_SECONDS:
             self.context.leave(ExitCode.INTERRUPTED)
         else:

@@ -1,6 +1,7 @@
 """What each event of the client means for the person: a line, a question, another place, the end."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from secure_chat.client import events as e
 from secure_chat.client.line.context import Context
@@ -19,6 +20,15 @@ from secure_chat.sanitize import one_line
 _WORTH_SAYING: int = 50  # events of a catching up; fewer are there before they are announced
 
 
+@dataclass(slots=True)
+class _Unread:
+    """What is new in a room that was just opened."""
+
+    head: int  # number of the last one
+    coming: int  # events that follow by themselves
+    older: int  # those that do not
+
+
 class Happenings:
     """Turns events into what a `Context` shows. `clock`: seconds that never go back."""
 
@@ -31,7 +41,7 @@ class Happenings:
         self._notices = Notices(context.own_name, times)
         self._days = Days(times, times.day(context.now_ms()))
         self._expected: set[str] = set()  # rooms that the connection will open
-        self._unread: dict[str, e.RoomEntered] = {}  # rooms whose new lines have not come yet
+        self._unread: dict[str, _Unread] = {}  # rooms whose new lines have not come yet
 
     @property
     def is_ready(self) -> bool:
@@ -102,11 +112,9 @@ class Happenings:
 
     def _introduce(self, event: e.Connected) -> None:
         who = f"you are {one_line(event.name)}" + (f", {one_line(event.role)}," if event.role != "member" else "")
-        if event.rooms:
-            rooms = ", ".join(f"#{one_line(room)}" for room in sorted(event.rooms))
-            self._context.say(f"{who} in {rooms}; rooms are kept by the server, which can read them; /help explains")
-        else:
-            self._context.say(f"{who} in no room; /rooms lists them, /join ROOM enters one, /help explains")
+        rooms = ", ".join(f"#{one_line(room)}" for room in sorted(event.rooms))
+        self._context.say(f"{who} in {rooms or 'no room: /rooms lists them, /join ROOM enters one'}")
+        self._context.say("rooms are kept by the server, which can read them; /help explains the commands")
 
     def _passphrase_needed(self, event: e.PassphraseNeeded) -> None:
         context = self._context
@@ -187,19 +195,27 @@ class Happenings:
             members = "1 member" if event.members == 1 else f"{event.members} members"
             context.say("you are in ", room_piece(event.room), f"{topic}, {members}{before}")
         elif event.head > event.after:
-            self._unread[event.room] = event
+            count = event.head - event.after
+            self._unread[event.room] = _Unread(event.head, count, 0 if event.again else max(0, event.unread - count))
         context.settle()
 
     def _announce_unread(self, room: str, first_time: int | None) -> None:
-        event = self._unread.pop(room, None)
-        if event is None:
+        unread = self._unread.pop(room, None)
+        if unread is None:
             return
         context = self._context
-        shown_count = event.head - event.after
-        count = shown_count if event.again else max(event.unread, shown_count)
         since = "" if first_time is None else f" since {context.room_lines.times.since(first_time, context.now_ms())}"
-        rest = "" if count == shown_count else f"; the last {shown_count} follow, /history has the others"
-        context.say(room_piece(room), f" · {count:,} new{since}{rest}")
+        rest = f"; the last {unread.coming} follow, /history has the others" if unread.older else ""
+        context.say(room_piece(room), f" · {unread.coming + unread.older:,} new{since}{rest}")
+
+    def _own_line_came_back(self, heard: e.Heard) -> None:
+        """What was sent from this screen is not new to the person."""
+        unread = self._unread.get(heard.event.room)
+        if unread is None:
+            return
+        unread.coming -= 1
+        if heard.event.number >= unread.head:
+            del self._unread[heard.event.room]
 
     def _lost(self, event: e.RoomLost) -> None:
         context = self._context
@@ -227,13 +243,15 @@ class Happenings:
         event, context = heard.event, self._context
         if heard.ticket is not None:
             context.own_lines.heard(heard.ticket)
+            self._own_line_came_back(heard)
+        else:
+            self._announce_unread(event.room, event.time)
         place = context.places.get(event.room)
         if place is not None:
             place.shown = max(place.shown, event.number)
             place.head = max(place.head, event.number)
             if isinstance(event, TopicSet) and not heard.late:
                 place.topic = event.text
-        self._announce_unread(event.room, event.time)
         context.people.see(subject(event))
         if isinstance(event, Joined | Left):
             if not heard.own or heard.late:

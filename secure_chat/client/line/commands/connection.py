@@ -16,9 +16,7 @@ def status(context: Context, argument: str) -> None:
     if context.connection.is_online:
         context.expect(context.client.status(), lambda answer: _show_status(context, answer))
         return
-    note = context.connection.prompt_note(0).strip(" ()")
-    since = context.connection.offline_since()
-    context.say(f"{context.server}: {note}", f", since {since}" if since else "")
+    context.say(f"{context.server}: {context.connection.offline_words()}")
     _show_waiting(context)
 
 

@@ -71,7 +71,7 @@ def _show_history(context: Context, answer: Answer, wish: HistoryWish) -> None:
         count = "" if wish.count == DEFAULT_HISTORY_LINES else f"{wish.count} "
         context.say(f"older ones: /history {count}--before {answer.first}")
     else:
-        context.say("nothing older is kept")
+        context.say("that is the beginning" if answer.first == 1 else "nothing older is kept")
 
 
 class _LongHistory:
