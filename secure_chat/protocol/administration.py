@@ -299,10 +299,10 @@ def decode_reply(body: bytes) -> AdministrationReply:
 
 def error_of(failure: Failure) -> ChatError:
     """The error of a refusal, by its code; one that this version does not know keeps its sentence."""
-    waiting: list[type[ChatError]] = [ChatError]
+    waiting = ChatError.__subclasses__()
     while waiting:
         kind = waiting.pop()
-        if kind.code == failure.code and kind is not ChatError:
+        if vars(kind).get("code") == failure.code:
             return kind(failure.sentence, hint=failure.hint, retry_after=failure.retry_after)
         waiting += kind.__subclasses__()
     return RefusedByServer(f"{failure.sentence} ({failure.code})", hint=failure.hint, retry_after=failure.retry_after)

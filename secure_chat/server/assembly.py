@@ -48,9 +48,9 @@ def serve(sources: SettingsSources, announce: Announce | None = None) -> int:
     try:
         with assembled(sources, settings, log) as (server, store, checked):
             host, port = server.address
-            LOG.info("secure-chat-server %s listens on %s", __version__, host_and_port(host, port))
             if announce is not None:
                 announce(store, checked.identity, settings.name, host, port)
+            LOG.info("secure-chat-server %s listens on %s", __version__, host_and_port(host, port))
             code = server.run()
         LOG.info("stopped")
     finally:

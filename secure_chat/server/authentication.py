@@ -16,6 +16,7 @@ from secure_chat.directory.keys import DeviceId, checked_device_id
 from secure_chat.directory.prekeys import PublishedSignedPrekey, check_fresh
 from secure_chat.errors import (
     AuthenticationFailed,
+    ChatError,
     DeviceElsewhere,
     DeviceListError,
     DeviceUnknown,
@@ -93,14 +94,24 @@ class Authenticator:
         match request:
             case CheckLogin():
                 return self._login(request, address)
-            case CheckRegistration():
-                return self._registration(request)
-            case CheckRecovery():
-                return self._recovery(request)
+            case CheckRegistration(command=command):
+                return self._logged("registration", command.name, address, lambda: self._registration(request))
+            case CheckRecovery(command=command):
+                return self._logged("recovery", command.name, address, lambda: self._recovery(request))
             case CheckPassphraseChange():
                 return self._passphrase_change(request, address)
             case CheckInvite(command=command):
                 return self._invite(command)
+
+    @staticmethod
+    def _logged(what: str, name: str, address: str, check: Callable[[], WithToken]) -> WithToken:
+        try:
+            found = check()
+        except ChatError as error:
+            LOG.info("%s as %s from %s refused: %s", what, name, address, error.code)
+            raise
+        LOG.info("%s as %s from %s", what, name, address)
+        return found
 
     # --- login -----------------------------------------------------------------------------------------
 

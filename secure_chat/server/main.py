@@ -175,11 +175,10 @@ def _sources(options: argparse.Namespace) -> "SettingsSources":
 
 
 def _check_interpreter(is_experiment: bool) -> None:
-    """Without the global lock nothing of this server has been tested: it must be asked for."""
+    """A build without the global lock, which nobody has tested the server on, must be asked for."""
     from secure_chat.errors import InterpreterUnsupported
 
-    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
-    if not has_lock and not is_experiment:
+    if "t" in sys.abiflags and not is_experiment:
         raise InterpreterUnsupported
 
 
