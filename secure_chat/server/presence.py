@@ -146,12 +146,13 @@ class PresenceTable:
                 deltas.append(delta)
         return deltas
 
-    def page_after(self, name: str, rows: int) -> tuple[list[Person], bool]:
-        """At most `rows` people who are online, in order of names after `name`, and whether there are more."""
+    def people_after(self, name: str, rows: int) -> list[Person]:
+        """At most `rows` people who are online, in order of names after `name`."""
         start = bisect.bisect_right(self._sorted, name, key=_name_of)
-        page = self._sorted[start : start + rows]
-        people = [Person(name, self._accounts[account].role.value, online=True) for name, account in page]
-        return people, start + rows < len(self._sorted)
+        return [
+            Person(name, self._accounts[account].role.value, online=True)
+            for name, account in self._sorted[start : start + rows]
+        ]
 
     def online(self) -> frozenset[int]:
         """The accounts that are online."""

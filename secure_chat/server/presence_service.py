@@ -1,15 +1,19 @@
 """Presence on the journal thread: from logins and changes to notices for rooms and replies to `user.list`."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from secure_chat.limits import MAX_PAGE_ROWS, PRESENCE_INTERVAL_SECONDS
 from secure_chat.protocol.codec import encode
-from secure_chat.protocol.events import PeoplePage
+from secure_chat.protocol.events import PeoplePage, Person
 from secure_chat.server.items import Notice, PresenceRequest
 from secure_chat.server.presence import PresenceTable
 from secure_chat.server.presence_requests import ListOnline
 from secure_chat.server.session import Session
 from secure_chat.storage.outcomes import Change, MembershipBegan, MembershipEnded, SessionsEnded
+from secure_chat.storage.page_cut import cut
+
+_AROUND_A_NAME: Final = 48  # bytes of a row of the page beside the name: keys, role, flag
 
 
 class PresenceService:
@@ -52,8 +56,9 @@ class PresenceService:
         """A page of the people who are online."""
         if not isinstance(request, ListOnline):
             raise TypeError(type(request))
-        people, more = self._table.page_after(request.after, MAX_PAGE_ROWS)
-        return encode(PeoplePage(request.id, people, more, len(self._table)))
+        people = self._table.people_after(request.after, MAX_PAGE_ROWS + 1)
+        page, more = cut(people, _size_of, MAX_PAGE_ROWS)
+        return encode(PeoplePage(request.id, page, more, len(self._table)))
 
     def due(self, now: float) -> Sequence[Notice]:
         """What everybody in some rooms must be told now."""
@@ -77,3 +82,7 @@ class PresenceService:
             self._published = online
             self._publish_at = now + PRESENCE_INTERVAL_SECONDS
             self._publish(online)
+
+
+def _size_of(person: Person) -> int:
+    return _AROUND_A_NAME + len(person.name.encode("utf-8"))

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from secure_chat.errors import TokenUnknown
 from secure_chat.limits import (
+    MAX_PAGE_ROWS,
+    MAX_REPLY_BYTES,
     PRESENCE_COUNT_ONLY_MEMBERS,
     PRESENCE_GRACE_SECONDS,
     PRESENCE_INTERVAL_SECONDS,
@@ -117,15 +119,12 @@ def test_the_list_of_people_is_in_order_and_paged() -> None:
     presence = table()
     for number, name in enumerate(["dora", "alice", "carol", "bob"]):
         presence.connected(number, 1, name, Role.ADMINISTRATOR if name == "carol" else MEMBER, [])
-    people, more = presence.page_after("", 3)
-    assert [(person.name, person.role, person.online) for person in people] == [
+    assert [(person.name, person.role, person.online) for person in presence.people_after("", 3)] == [
         ("alice", "member", True),
         ("bob", "member", True),
         ("carol", "administrator", True),
     ]
-    assert more
-    people, more = presence.page_after("carol", 3)
-    assert ([person.name for person in people], more) == (["dora"], False)
+    assert [person.name for person in presence.people_after("carol", 3)] == ["dora"]
 
 
 # --- whatever happens ----------------------------------------------------------------------------------
@@ -214,7 +213,7 @@ def test_who_believes_the_deltas_knows_who_is_online(happened: list[tuple[str, i
             apply(step, presence, model, now)
         listen(presence, model, now)
         expected = sorted(name for account, name in NAMES.items() if model.online(account, now))
-        assert [person.name for person in presence.page_after("", 10)[0]] == expected
+        assert [person.name for person in presence.people_after("", 10)] == expected
         assert len(presence) == len(expected)
     while (following := presence.next_time()) is not None:
         now = following
@@ -274,3 +273,21 @@ def test_the_service_answers_who_is_online() -> None:
     reply = decode_said(split_frames(presence.answer(ListOnline(9, "")))[0])
     assert isinstance(reply, PeoplePage)
     assert (reply.id, [person.name for person in reply.people], reply.total) == (9, ["alice"], 1)
+
+
+def test_a_page_of_long_names_ends_at_64_kib_and_the_next_goes_on() -> None:
+    presence = service([])
+    names = [f"{number:04}" + "𝒶" * 28 for number in range(700)]
+    for number, name in enumerate(names, 1):
+        presence.logged_in(Session(number, 1, bytes(16), name, MEMBER), [], 0.0)
+    shown: list[str] = []
+    more = True
+    while more:
+        frame = presence.answer(ListOnline(9, shown[-1] if shown else ""))
+        assert len(frame) <= MAX_REPLY_BYTES
+        reply = decode_said(split_frames(frame)[0])
+        assert isinstance(reply, PeoplePage)
+        assert len(reply.people) <= MAX_PAGE_ROWS
+        shown += [person.name for person in reply.people]
+        more = reply.more
+    assert shown == names
