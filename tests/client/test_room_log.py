@@ -22,7 +22,6 @@ class Server:
     head: int = 0
     kept_from: int = 1
     sent: int = 0  # up to here on this connection
-    connected: bool = False
 
     def page(self, asked: Stretch, size: int) -> tuple[int, list[RoomEvent]]:
         """A page of history: up to `size` events, and how far it got."""
@@ -56,58 +55,66 @@ def happenings(draw: st.DrawFn) -> list[tuple[str, int]]:
     return draw(st.lists(st.tuples(names, st.integers(1, 7)), max_size=60))
 
 
+class Reader:
+    """One room followed through a server that cuts, skips and forgets."""
+
+    def __init__(self, start: int, held_at_most: int) -> None:
+        self.server, self.screen = Server(head=start), Screen()
+        self.log = RoomLog(start, held_at_most=held_at_most)
+        self.open()
+
+    def open(self) -> None:
+        self.log.disconnected()
+        self.server.sent = self.log.seen
+        self.log.opened(self.log.seen)
+
+    def fetch(self, size: int) -> None:
+        asked = self.log.wanted
+        if asked is not None:
+            last, events = self.server.page(asked, size)
+            self.screen.show(self.log.fetched(asked, last, events))
+
+    def deliver(self, count: int) -> None:
+        for _ in range(min(count, self.server.head - self.server.sent)):
+            self.server.sent += 1
+            self.screen.show(self.log.heard(event(self.server.sent)))
+
+    def skip(self, count: int) -> None:
+        last = min(self.server.head, self.server.sent + count)
+        if last > self.server.sent:
+            self.server.sent = last
+            self.log.gap(last)
+
+    def purge(self, count: int) -> None:
+        self.server.kept_from = max(self.server.kept_from, min(self.server.head + 1, self.server.kept_from + count))
+
+    def step(self, name: str, count: int) -> None:
+        match name:
+            case "post":
+                self.server.head += count
+            case "cut":
+                self.open()
+            case "rejoin":
+                self.log.opened(self.server.sent)  # a repeat of the joining changes nothing
+            case _:
+                {"deliver": self.deliver, "skip": self.skip, "fetch": self.fetch, "purge": self.purge}[name](count)
+
+
 @given(happenings(), st.integers(0, 5), st.integers(1, 4))
 def test_every_kept_event_is_shown_once_and_in_order(
     steps: list[tuple[str, int]], start: int, held_at_most: int
 ) -> None:
-    server, screen = Server(head=start), Screen()
-    log = RoomLog(start, held_at_most=held_at_most)
-
-    def open_room() -> None:
-        server.connected, server.sent = True, log.seen
-        log.opened(log.seen)
-
-    def fetch(size: int) -> None:
-        asked = log.wanted
-        if asked is not None:
-            last, events = server.page(asked, size)
-            screen.show(log.fetched(asked, last, events))
-
-    def deliver(count: int) -> None:
-        for _ in range(count):
-            if server.sent < server.head:
-                server.sent += 1
-                screen.show(log.heard(event(server.sent)))
-
-    open_room()
+    reader = Reader(start, held_at_most)
     for name, count in steps:
-        match name:
-            case "post":
-                server.head += count
-            case "deliver":
-                deliver(count)
-            case "skip":
-                last = min(server.head, server.sent + count)
-                if last > server.sent:
-                    server.sent = last
-                    log.gap(last)
-            case "fetch":
-                fetch(count)
-            case "cut":
-                log.disconnected()
-                open_room()
-            case "purge":
-                server.kept_from = max(server.kept_from, min(server.head + 1, server.kept_from + count))
-            case "rejoin":
-                log.opened(server.sent)  # a repeat of the joining changes nothing
-    deliver(server.head)
-    while log.wanted is not None:
-        fetch(3)
+        reader.step(name, count)
+    reader.deliver(reader.server.head)
+    while reader.log.wanted is not None:
+        reader.fetch(3)
 
-    everything = sorted(screen.shown + screen.missing)
-    assert everything == list(range(start + 1, server.head + 1))
+    screen = reader.screen
+    assert sorted(screen.shown + screen.missing) == list(range(start + 1, reader.server.head + 1))
     assert screen.shown == sorted(set(screen.shown))
-    assert all(number < server.kept_from for number in screen.missing)
+    assert all(number < reader.server.kept_from for number in screen.missing)
 
 
 def test_an_event_that_skips_numbers_without_a_word_is_held_until_they_are_fetched() -> None:
