@@ -84,17 +84,15 @@ class Tool:
 
     def start(self, home: Path, *arguments: str, user: int | None = None) -> subprocess.Popen[str]:
         """The same as a process of its own, which runs on. `user`: whose, this one's if None; needs root."""
+        become = ["-m", "tests.tools.as_user", str(user), self.module]
         return subprocess.Popen(
-            [*self.command, *arguments],
+            [*(self.command if user is None else [sys.executable, "-W", "error", *become]), *arguments],
             cwd=home,
             env=environment(home),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            user=user,
-            group=user,
-            extra_groups=None if user is None else [],
         )
 
     def run_process(self, home: Path, *arguments: str, user: int | None = None) -> Done:
