@@ -81,6 +81,16 @@ class Installation:
         number = self.port if port is None else port
         return Link(HOST, number, self.authority, log_pin(self.log_public_key), token).format()
 
+    def invite(self, role: Role = Role.MEMBER) -> bytes:
+        """The token of a new invite, written while no server runs."""
+        token = secrets.token_bytes(INVITE_TOKEN_BYTES)
+        store = Store.open(self.data, now_ms=_now_ms())
+        try:
+            self._commit(store, [_invite(token, role)])
+        finally:
+            store.close()
+        return token
+
     def seed(self, names: Sequence[str], rooms: Sequence[str] = (), *, role: Role = Role.MEMBER) -> list[TestPerson]:
         """Register `names` and make all of them members of `rooms`, as the journal would, without a server.
 

@@ -1,0 +1,82 @@
+"""Two people type while the network between them and the server breaks again and again."""
+
+import random
+import re
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pexpect
+
+from secure_chat.protocol import events as e
+from tests.support.command import PATIENCE_SECONDS
+from tests.support.cutting_proxy import CuttingProxy
+from tests.support.installation import HOST, Installation
+from tests.support.terminal import PersonAtTerminal, leave
+
+LINES = 200
+CUTS = 50
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\r")
+
+
+class Typist(threading.Thread):
+    """Types two hundred lines, and reads what the terminal shows until both last lines are there."""
+
+    def __init__(self, terminal: "pexpect.spawn[str]", name: str, other: str) -> None:
+        super().__init__(name=f"typist-{name}")
+        self._terminal = terminal
+        self._name = name
+        self._last_lines = [f"{who}: {who} line {LINES - 1}" for who in (name, other)]
+        self._shown = ""
+
+    @property
+    def screen(self) -> str:
+        """All that was shown so far, without colours and movements."""
+        return ESCAPES.sub("", self._shown)
+
+    def run(self) -> None:
+        for count in range(LINES):
+            self._terminal.sendline(f"{self._name} line {count}")
+            self._read(random.uniform(0, 0.12))
+        while not all(line in self.screen for line in self._last_lines):
+            if not self._read(PATIENCE_SECONDS):
+                return  # the assertions on the screen say what is missing
+
+    def _read(self, seconds: float) -> bool:
+        something = self._terminal.expect([pexpect.TIMEOUT, r".+"], timeout=seconds) == 1
+        if something:
+            self._shown += str(self._terminal.after)
+        return something
+
+
+def test_every_line_arrives_once_in_the_order_typed_through_fifty_cuts(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    tokens = [installation.invite() for _ in range(2)]
+    installation.seed(["auditor"])
+    with installation.start(), CuttingProxy(HOST, installation.port) as proxy:
+        people = [PersonAtTerminal(tmp_path, name) for name in ("alice", "bob")]
+        for person, token in zip(people, tokens, strict=True):
+            person.join(installation.link(token, port=proxy.port))
+        with closing(people[0].open_line_client()) as first, closing(people[1].open_line_client()) as second:
+            for terminal in (first, second):
+                terminal.expect_exact("#lobby")
+            typists = [Typist(first, "alice", "bob"), Typist(second, "bob", "alice")]
+            for typist in typists:
+                typist.start()
+            for _ in range(CUTS):
+                threading.Event().wait(random.uniform(0.1, 0.6))
+                proxy.cut()
+            for typist in typists:
+                typist.join()
+            for terminal in (first, second):
+                assert leave(terminal) == 0
+        with installation.connect_as("auditor") as auditor:
+            events = list(auditor.pages("lobby", 1, auditor.open("lobby").head))
+    for name in ("alice", "bob"):
+        said = [event.text for event in events if isinstance(event, e.Message) and event.sender == name]
+        assert said == [f"{name} line {count}" for count in range(LINES)]
+    for typist in typists:
+        assert "offline" in typist.screen
+        assert "back" in typist.screen
+        for line in [f"{who}: {who} line {count}" for who in ("alice", "bob") for count in range(LINES)]:
+            assert len(re.findall(re.escape(line) + r"\n", typist.screen)) == 1, f"not shown once: {line}"
