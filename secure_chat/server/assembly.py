@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Final, Protocol
 
 from secure_chat import __version__, names, sanitize
 from secure_chat.certificates.hosts import host_and_port
@@ -23,7 +23,7 @@ from secure_chat.server.operations import ServerOperations
 from secure_chat.server.presence import PresenceTable
 from secure_chat.server.presence_service import PresenceService
 from secure_chat.server.reader import ReaderThread
-from secure_chat.server.server import Server, ServerConfiguration
+from secure_chat.server.server import Server, ServerConfiguration, print_ready
 from secure_chat.server.services import AnswerSink, Services
 from secure_chat.server.settings.model import Settings
 from secure_chat.server.settings.sources import SettingsSources
@@ -32,26 +32,44 @@ from secure_chat.storage.store import Store
 
 LOG: Final = logging.getLogger("secure_chat.server")
 
-Announce: TypeAlias = Callable[[Store, ServerIdentity, str, str, int], None]
-"""Called with store, identity, name, host and port when the server listens and has not begun to serve."""
+
+class Announcer(Protocol):
+    """Who speaks on standard output while the server starts."""
+
+    def listening(self, store: Store, identity: ServerIdentity, name: str, host: str, port: int) -> None:
+        """The server listens and has not begun to serve: the store may still be used."""
+
+    def ready(self, host: str, port: int) -> None:
+        """The server serves."""
 
 
-def serve(sources: SettingsSources, announce: Announce | None = None) -> int:
+class ReadyLine:
+    """Says nothing but the ready line."""
+
+    def listening(self, store: Store, identity: ServerIdentity, name: str, host: str, port: int) -> None:
+        """Nothing."""
+
+    def ready(self, host: str, port: int) -> None:
+        """The one line."""
+        print_ready(host, port)
+
+
+def serve(sources: SettingsSources, announcer: Announcer | None = None) -> int:
     """Serve in this process until a signal ends it; returns the exit code.
 
     Raises `ChatError` for everything that keeps it from starting.
     """
+    announcer = announcer or ReadyLine()
     settings = sources.load().settings
     settings.directory.prepare()
     log = LogWriter(settings.directory.log, settings.log)
-    log.start()
+    log.collect()
     try:
         with assembled(sources, settings, log) as (server, store, checked):
             host, port = server.address
-            if announce is not None:
-                announce(store, checked.identity, settings.name, host, port)
+            announcer.listening(store, checked.identity, settings.name, host, port)
             LOG.info("secure-chat-server %s listens on %s", __version__, host_and_port(host, port))
-            code = server.run()
+            code = server.run(announcer.ready)
         LOG.info("stopped")
     finally:
         log.close()
@@ -73,6 +91,8 @@ def assembled(
     with contextlib.ExitStack() as undo:  # nothing stays behind of a server that did not come to be
         store = Store.open(settings.data, now_ms=now_ms())
         undo.callback(store.close)
+        if log is not None:
+            log.start()  # under the lock of the data directory: no other server writes there
         control = ControlThread(settings.directory.control_socket, _reader_of(settings))
         undo.callback(control.close)
         server = _server(sources, settings, checked, store, control, log)

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from secure_chat.errors import DataDirectoryUnusable
 from secure_chat.limits import (
     LOG_CLOSE_SECONDS,
     MAX_LOG_LINE_CHARACTERS,
@@ -160,21 +161,28 @@ def _open_private(name: str, flags: int) -> int:
 
 
 class LogWriter:
-    """The thread that writes the log, and the handler that feeds it. One for a process, from `start` to `close`."""
+    """The thread that writes the log, and the handler that feeds it. One for a process."""
 
     def __init__(self, path: Path, log: Log) -> None:
+        self._path = path
         self._waiting: queue.Queue[LogLine | None] = queue.Queue(MAX_WAITING_LOG_LINES)
         self._handler = DroppingHandler(self._waiting)
-        self._file = RotatedFile(path, log.file_bytes, log.files)
         self._failed = 0
         self._log = log  # replaced whole by `configure`
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread: threading.Thread | None = None
+
+    def collect(self) -> None:
+        """Take over all loggers of the process; what they say waits for `start`."""
+        logging.getLogger().addHandler(self._handler)
+        self.configure(self._log)
 
     def start(self) -> None:
-        """Take over all loggers of the process."""
-        root = logging.getLogger()
-        root.addHandler(self._handler)
-        self.configure(self._log)
+        """Open the file and begin to write. Raises `DataDirectoryUnusable`."""
+        try:
+            file = RotatedFile(self._path, self._log.file_bytes, self._log.files)
+        except OSError as error:
+            raise DataDirectoryUnusable(f"The log {self._path} cannot be written: {error.strerror}.") from None
+        self._thread = threading.Thread(target=self._run, args=(file,), name="log", daemon=True)
         self._thread.start()
 
     def configure(self, log: Log) -> None:
@@ -185,27 +193,29 @@ class LogWriter:
     def close(self) -> None:
         """Write what waits, within `LOG_CLOSE_SECONDS`, and let go of the loggers."""
         logging.getLogger().removeHandler(self._handler)
+        if self._thread is None:
+            return
         try:
             self._waiting.put(None, timeout=LOG_CLOSE_SECONDS)
         except queue.Full:
             return  # a disk or terminal that hangs: the thread ends with the process
         self._thread.join(LOG_CLOSE_SECONDS)
 
-    def _run(self) -> None:
+    def _run(self, file: RotatedFile) -> None:
         while (line := self._waiting.get()) is not None:
-            self._write(line)
+            self._write(line, file)
             if dropped := self._handler.take_dropped():
-                self._write(_own(f"{dropped} lines of the log were lost: it was written too slowly"))
-        self._file.close()
+                self._write(_own(f"{dropped} lines of the log were lost: it was written too slowly"), file)
+        file.close()
 
-    def _write(self, line: LogLine) -> None:
+    def _write(self, line: LogLine, file: RotatedFile) -> None:
         log = self._log
         text = as_json(line) if log.format == "json" else as_text(line)
         try:
             if self._failed:
-                self._file.write(as_text(_own(f"{self._failed} lines of the log could not be written")))
+                file.write(as_text(_own(f"{self._failed} lines of the log could not be written")))
                 self._failed = 0
-            self._file.write(text)
+            file.write(text)
         except OSError:
             self._failed += 1
         if log.standard_error:

@@ -1,5 +1,6 @@
 """secure-chat-server quickstart: prepare what is missing, print the administrator's invite, serve."""
 
+import os
 import secrets
 import sys
 import time
@@ -20,6 +21,7 @@ from secure_chat.protocol.states import Role
 from secure_chat.server.assembly import serve
 from secure_chat.server.commands import SCHEMA, print_json
 from secure_chat.server.preparation import PreparedInstallation, Step, prepare_installation
+from secure_chat.server.server import print_ready
 from secure_chat.server.settings import pasteable
 from secure_chat.server.settings.sources import SettingsSources
 from secure_chat.storage.administration import MS_PER_HOUR, OPERATOR
@@ -45,6 +47,15 @@ class ListeningLine(msgspec.Struct, tag_field="event", tag="listening"):
     schema: int
     host: str
     port: int
+
+
+class ReadyLine(msgspec.Struct, tag_field="event", tag="ready"):
+    """`quickstart --json`: the server serves."""
+
+    schema: int
+    host: str
+    port: int
+    pid: int
 
 
 class InviteLine(msgspec.Struct, tag_field="event", tag="invite"):
@@ -74,12 +85,20 @@ class Voice:
             return
         _print_line(f"  [ok] {step.sentence:<{PIN_COLUMN}}pin  {step.pin}" if step.pin else f"  [ok] {step.sentence}")
 
-    def tell_listening(self, host: str, port: int) -> None:
-        """Connections are taken."""
+    def listening(self, store: Store, identity: ServerIdentity, name: str, host: str, port: int) -> None:
+        """Connections are taken; as long as no administrator has joined, by whose invite."""
         if self.as_json:
             print_json(ListeningLine(SCHEMA, host, port))
         else:
             _print_line(f"  [ok] listening on {host_and_port(host, port)} (TLS 1.3)")
+        _invite_administrator(store, identity, name, port, self)
+
+    def ready(self, host: str, port: int) -> None:
+        """The server serves."""
+        if self.as_json:
+            print_json(ReadyLine(SCHEMA, host, port, os.getpid()))
+        else:
+            print_ready(host, port)
 
     def tell_invite(self, link: Link) -> None:
         """How the administrator joins, and the next person after him; as it can be pasted."""
@@ -104,11 +123,7 @@ def quickstart(sources: SettingsSources, *, as_json: bool, prepare_only: bool) -
         _invite_without_server(prepared, voice)
         return ExitCode.OK
 
-    def announce(store: Store, identity: ServerIdentity, name: str, host: str, port: int) -> None:
-        voice.tell_listening(host, port)
-        _invite_administrator(store, identity, name, port, voice)
-
-    return serve(sources, announce)
+    return serve(sources, voice)
 
 
 def _invite_without_server(prepared: PreparedInstallation, voice: Voice) -> None:

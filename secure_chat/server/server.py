@@ -164,17 +164,18 @@ class Server:
 
     # --- running -----------------------------------------------------------------------------------
 
-    def run(self) -> int:
-        """Serve until a signal says otherwise; returns the exit code. On the main thread of a process of its own."""
+    def run(self, tell_ready: Callable[[str, int], None] | None = None) -> int:
+        """Serve until a signal says otherwise; returns the exit code. On the main thread of a process of its own.
+
+        `tell_ready`: says on standard output that the server is ready, given host and port; by default in one line.
+        """
         sys.setswitchinterval(limits.THREAD_SWITCH_SECONDS)
         _raise_descriptor_limit()
         with Signals() as self._signals:
             self._begin()
             gc.collect()
             gc.freeze()  # what lives as long as the process need not be looked at again and again
-            host, port = self.address
-            shown = f"[{host}]" if ":" in host else host
-            print(f"secure-chat-server ready {shown}:{port} pid={os.getpid()}", flush=True)
+            (tell_ready or print_ready)(*self.address)
             notify("READY=1")
             self._supervise()
         return self._exit_code
@@ -310,6 +311,12 @@ class Server:
             inbox.close()
         self._stop_accepting.close()
         self._supervisor.close()
+
+
+def print_ready(host: str, port: int) -> None:
+    """The line by which scripts and service managers know that the server serves."""
+    shown = f"[{host}]" if ":" in host else host
+    print(f"secure-chat-server ready {shown}:{port} pid={os.getpid()}", flush=True)
 
 
 def _raise_descriptor_limit() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from secure_chat.errors import DataDirectoryUnusable
 from secure_chat.limits import (
     LOG_FILE_BYTES,
     MAX_LOG_LINE_CHARACTERS,
@@ -28,6 +29,7 @@ LOGGER = logging.getLogger("secure_chat.connections")
 def writing(path: Path, log: Log) -> Iterator[LogWriter]:
     path.parent.mkdir(exist_ok=True)
     writer = LogWriter(path, log)
+    writer.collect()
     writer.start()
     try:
         yield writer
@@ -179,5 +181,22 @@ def test_standard_error_gets_the_same_lines(tmp_path: Path, capsys: pytest.Captu
 def test_a_symbolic_link_in_place_of_the_log_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").touch()
     (tmp_path / "app.log").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic links"):
-        LogWriter(tmp_path / "app.log", quiet())
+    with pytest.raises(DataDirectoryUnusable, match="symbolic links"):
+        LogWriter(tmp_path / "app.log", quiet()).start()
+
+
+def test_what_is_said_before_the_file_is_open_waits_for_it(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path / "app.log", quiet())
+    writer.collect()
+    LOGGER.info("early")
+    assert not (tmp_path / "app.log").exists()
+    writer.start()
+    writer.close()
+    assert (tmp_path / "app.log").read_text(encoding="utf-8").endswith("early\n")
+
+
+def test_a_log_that_never_began_ends_without_a_trace(tmp_path: Path) -> None:
+    writer = LogWriter(tmp_path / "app.log", quiet())
+    writer.collect()
+    writer.close()
+    assert list(tmp_path.iterdir()) == []

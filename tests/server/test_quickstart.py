@@ -120,11 +120,11 @@ def test_prepare_only_prints_the_invite_for_who_starts_the_server_later(tmp_path
 
 def test_json_is_one_object_a_line(tmp_path: Path) -> None:
     with serving(tmp_path, *QUICKSTART, "--json") as server:
-        events = [json.loads(line) for line in server.lines[:-1]]
-        assert [event["event"] for event in events] == [*["prepared"] * 5, "listening", "invite"]
+        events = [json.loads(line) for line in server.lines]
+        assert [event["event"] for event in events] == [*["prepared"] * 5, "listening", "invite", "ready"]
         assert {event["schema"] for event in events} == {1}
-        assert events[5]["port"] == server.port
-        assert parse_link(events[6]["link"]).port == server.port
+        assert {events[5]["port"], events[7]["port"], parse_link(events[6]["link"]).port} == {server.port}
+        assert events[7]["pid"] == server.process.pid
         assert events[6]["link"] in events[6]["command"]
 
 

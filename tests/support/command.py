@@ -1,5 +1,6 @@
 """The server's commands as real processes with a home of their own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -46,7 +47,8 @@ class Serving:
     @property
     def port(self) -> int:
         """The port of the ready line."""
-        return int(self.lines[-1].split()[2].rpartition(":")[2])
+        last = self.lines[-1]
+        return int(json.loads(last)["port"] if last.startswith("{") else last.split()[2].rpartition(":")[2])
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
         """Signal it; returns exit code and what it still wrote on standard output and standard error."""
@@ -80,7 +82,7 @@ def _until_ready(stream: IO[str]) -> list[str]:
     lines: list[str] = []
     for line in stream:
         lines.append(line.rstrip("\n"))
-        if line.startswith("secure-chat-server ready "):
+        if line.startswith(("secure-chat-server ready ", '{"event":"ready"')):
             return lines
     raise AssertionError("the server ended before it was ready: " + "\n".join(lines))
 
