@@ -88,12 +88,12 @@ class Draft:
         self._sent_rows: list[tuple[Value, ...]] = []
 
     def copy(self) -> "Draft":
-        """A draft for one more entry, which can be thrown away by itself. Its rows have been written."""
+        """A draft for one more entry, which can be thrown away by itself. All rows so far have been written."""
         copy = Draft(self._state, self._database, self._sent_ids, self.now_ms)
         copy.outcomes, copy.changes, copy.steps = list(self.outcomes), list(self.changes), self.steps
         copy._rooms = {name: room.copy() for name, room in self._rooms.items()}
         copy._accounts, copy._account_numbers = dict(self._accounts), dict(self._account_numbers)
-        copy._sent, copy._tails = dict(self._sent), dict(self._tails)
+        copy._tails = dict(self._tails)
         copy._newest_log_row, copy._newest_room = self._newest_log_row, self._newest_room
         return copy
 

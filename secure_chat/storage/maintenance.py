@@ -8,10 +8,12 @@ from secure_chat.storage.queries import upkeep
 
 HOUR_MS: Final = 60 * 60 * 1000
 SWEEP_EVERY_MS: Final = HOUR_MS
-# Each transaction with texts leaves one segment of full text; merging them keeps searches fast, and keeps SQLite from
-# merging a great many at once inside a message's transaction.
-MERGE_AFTER_COMMITS: Final = 8
-MERGE_AFTER_COMMITS_IDLE: Final = 4
+# Each transaction with texts leaves one segment of full text. Merging them keeps searches fast, and keeps SQLite from
+# merging a great many at once inside a message's transaction. A step comes after this many transactions, or, when they
+# are large, after this many changed rows (a message makes four), so that merging keeps up with any load.
+MERGE_AFTER_COMMITS: Final = 64
+MERGE_AFTER_COMMITS_IDLE: Final = 16
+MERGE_AFTER_CHANGES: Final = 2500
 
 _BEFORE_ALL: Final = (-1, -1, b"")
 
@@ -22,6 +24,7 @@ class Maintenance:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._merged_at = 0  # commits when the last merge ran
+        self._merged_changes = 0  # changes when it ran
         self._merging = False  # the last merge found work
         self._swept_at = 0  # when the last sweep began
         self._sweep: tuple[int, int, bytes] | None = None  # the last sent id looked at
@@ -48,9 +51,9 @@ class Maintenance:
 
     def _merge_is_due(self, *, idle: bool) -> bool:
         commits = self._database.commits - self._merged_at
-        if idle and self._merging:
+        if idle and (self._merging or commits >= MERGE_AFTER_COMMITS_IDLE):
             return True
-        return commits >= (MERGE_AFTER_COMMITS_IDLE if idle else MERGE_AFTER_COMMITS)
+        return commits >= MERGE_AFTER_COMMITS or self._database.changes - self._merged_changes >= MERGE_AFTER_CHANGES
 
     def _merge(self) -> None:
         with self._database.transaction():
@@ -58,7 +61,7 @@ class Maintenance:
             self._database.execute(upkeep.MERGE_TEXT, pages=FULL_TEXT_MERGE_PAGES)
             # fewer than two changes: there was nothing to merge (sqlite.org/fts5.html, the 'merge' command)
             self._merging = self._database.changes - before > 1
-        self._merged_at = self._database.commits
+        self._merged_at, self._merged_changes = self._database.commits, self._database.changes
 
     def _sweep_some(self, now_ms: int) -> None:
         if self._sweep is None:

@@ -214,13 +214,15 @@ sent_ids: Final = Table(
 
 # --- what the tables alone cannot say ------------------------------------------------------------
 
-# Merging inside a message's transaction would hold it up: merges are steps of their own (`full_text`).
+# Merging inside a message's transaction would hold it up: merges are steps of their own (`maintenance`).
+# 16 segments at once: each text is written three times or so until a million are merged, four at once make it ten.
 EXTRA_DDL: Final = (
     """
 CREATE VIRTUAL TABLE room_text USING fts5
 (body, content='room_log', content_rowid='id', columnsize=0, tokenize='unicode61 remove_diacritics 2')
 """,
     "INSERT INTO room_text(room_text, rank) VALUES ('automerge', 0)",
+    "INSERT INTO room_text(room_text, rank) VALUES ('usermerge', 16)",
     "INSERT INTO room_text(room_text, rank) VALUES ('crisismerge', 256)",
     """
 CREATE TRIGGER directory_is_never_changed BEFORE UPDATE ON directory

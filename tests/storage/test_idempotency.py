@@ -36,7 +36,9 @@ def test_a_repeat_within_one_batch_gets_the_same_number(opened: Opened) -> None:
     assert len(opened.events("lobby")) == 3
 
 
-def test_a_repeat_is_known_after_a_restart_and_so_are_lower_ids_of_its_run(opened: Opened) -> None:
+def test_a_repeat_is_known_after_a_restart_and_so_are_lower_ids_of_its_run(
+    opened: Opened, caplog: pytest.LogCaptureFixture
+) -> None:
     alice = opened.register("alice")
     entries = [post(alice, "lobby", str(number)) for number in range(5)]
     first = opened.commit(*entries).outcomes
@@ -49,6 +51,7 @@ def test_a_repeat_is_known_after_a_restart_and_so_are_lower_ids_of_its_run(opene
     # a fresh id first: the highest in the table, not the first one seen, decides what is new
     assert opened.post(alice, "lobby", "another").number == 8
     assert opened.commit(*entries).outcomes == first
+    assert caplog.text == ""  # known at once, not by a batch that failed and was done again
 
 
 def test_an_id_below_the_highest_that_was_never_used_is_still_taken(opened: Opened) -> None:

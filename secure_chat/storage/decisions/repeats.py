@@ -12,7 +12,7 @@ from secure_chat.storage.sent_ids import DIGEST_BYTES, SentId
 
 def digest_of(kind: str, *parts: str) -> bytes:
     """16 bytes by which a repeat is known from another use of its id. Only the last part may hold a zero character."""
-    return hashlib.sha256("\0".join((kind, *parts)).encode()).digest()[:DIGEST_BYTES]
+    return hashlib.blake2b("\0".join((kind, *parts)).encode(), digest_size=DIGEST_BYTES).digest()
 
 
 def first_answer(

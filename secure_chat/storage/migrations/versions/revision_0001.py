@@ -217,6 +217,7 @@ def _full_text() -> None:
         "(body, content='room_log', content_rowid='id', columnsize=0, tokenize='unicode61 remove_diacritics 2')"
     )
     op.execute("INSERT INTO room_text(room_text, rank) VALUES ('automerge', 0)")
+    op.execute("INSERT INTO room_text(room_text, rank) VALUES ('usermerge', 16)")
     op.execute("INSERT INTO room_text(room_text, rank) VALUES ('crisismerge', 256)")
 
 
