@@ -269,13 +269,14 @@ class Network:
 
     def _greet(self, logged_in: LoggedIn) -> None:
         welcome = logged_in.welcome
+        self._session.connected(welcome)
+        self.snapshot = self._session.snapshot()  # before anybody is told: a command asks it for the rooms at once
         rooms = tuple(room.room for room in welcome.rooms)
         self.events.put(
             Connected(self._facts.server, welcome.name, welcome.role, logged_in.resumed, self._connected_before, rooms)
         )
         if logged_in.told is not None:
             self.events.put(Told(logged_in.told))
-        self._session.connected(welcome)
 
     def _turn(self, connection: _Connection) -> None:
         channel, now = connection.channel, self._waiter.clock()
