@@ -35,7 +35,7 @@ def parse_search_terms(text: str) -> SearchTerms:
     return SearchTerms(
         " ".join(words),
         room_name(narrowed["in"]) if "in" in narrowed else "",
-        user_name(narrowed["from"]) if "from" in narrowed else "",
+        user_name(narrowed["from"].removeprefix("@")) if "from" in narrowed else "",
         _milliseconds(narrowed["after"]) if "after" in narrowed else 0,
     )
 

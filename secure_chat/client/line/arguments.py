@@ -7,7 +7,7 @@ from secure_chat.errors import UsageInvalid
 
 def misused(name: str, sentence: str) -> NoReturn:
     """Raise `UsageInvalid`, whose next step is the help of that command."""
-    raise UsageInvalid(f"{sentence} Nothing was done.", hint=f"/help {name}")
+    raise UsageInvalid(f"{sentence} Nothing was done.", hint=f"/help {name} explains it")
 
 
 def one_word(argument: str, name: str, sentence: str) -> str:

@@ -10,7 +10,7 @@ from secure_chat.client.line.places import Place
 from secure_chat.client.line.registry import Completes, Group, SlashCommand
 from secure_chat.client.line.room_lines import room_piece
 from secure_chat.client.search_terms import SearchTerms, parse_search_terms
-from secure_chat.errors import UsageInvalid
+from secure_chat.errors import ChatError, UsageInvalid
 from secure_chat.limits import DEFAULT_HISTORY_LINES, MAX_HISTORY_CALL
 
 # --- history -------------------------------------------------------------------------------------
@@ -94,7 +94,11 @@ class _LongHistory:
         context.interruptible = self._stop
         count = min(MAX_HISTORY_CALL, self._last - self._next + 1)
         ticket = context.client.history(self._room, self._next + count, count)
-        context.expect(ticket, self._answered)
+        context.expect(ticket, self._answered, self._failed)
+
+    def _failed(self, error: ChatError) -> None:
+        self._context.interruptible = None
+        self._context.tell(error)
 
     def _answered(self, answer: Answer) -> None:
         if not isinstance(answer, HistoryFound):

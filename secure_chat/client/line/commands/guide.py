@@ -7,7 +7,7 @@ from secure_chat.client.line.columns import columns
 from secure_chat.client.line.context import Context
 from secure_chat.client.line.lines import detail, line
 from secure_chat.client.line.registry import Completes, Group, Registry, SlashCommand
-from secure_chat.errors import SlashUnknown
+from secure_chat.errors import UsageInvalid
 from secure_chat.limits import UNASKED_LINES
 
 KEYS: Final = (
@@ -71,7 +71,7 @@ def _one(context: Context, registry: Registry, topic: str) -> None:
     command = registry.get(topic)
     if command is None:
         meant = registry.closest(topic)
-        raise SlashUnknown(
+        raise UsageInvalid(
             f"There is no help about {topic}{f', did you mean /help {meant}?' if meant else '.'}",
             hint="/help lists the commands",
         )

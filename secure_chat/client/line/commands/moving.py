@@ -38,7 +38,7 @@ def _nothing(_answer: Answer) -> None:
 
 def _not_joined(context: Context, room: str, error: ChatError) -> None:
     if isinstance(error, RoomExists):
-        context.tell(RoomExists(f"There is a room #{room} already.", hint=f"/join {room}"))
+        context.tell(RoomExists(f"There is a room #{room} already.", hint=f"/join {room} enters it"))
     elif isinstance(error, RoomUnknown):
         context.expect(
             context.client.list_rooms(),
@@ -92,9 +92,9 @@ def _own_room(context: Context, text: str) -> str:
     if len(matching) == 1:
         return matching[0]
     if matching:
-        misused("go", f"{one_line(text)} may be {_list_of(matching)}.")
+        misused("go", f"More than one of your rooms fits: {_list_of(matching)}.")
     room = room_name(text)
-    raise NotMember(f"You are not in #{room}.", hint=f"/join {room}")
+    raise NotMember(f"You are not in #{room}.", hint=f"/join {room} enters it")
 
 
 def _list_of(rooms: tuple[str, ...] | list[str]) -> str:

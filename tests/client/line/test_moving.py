@@ -1,0 +1,227 @@
+"""Moving between rooms: joining, leaving, going, drafts that wait for their room, lists of rooms and topics."""
+
+import pytest
+
+from secure_chat.client import events as e
+from secure_chat.errors import PermissionDenied, RoomExists, RoomUnknown
+from secure_chat.limits import MAX_LISTED_ROWS
+from secure_chat.protocol.events import RoomSummary
+from tests.client.line.person import Person, entered, heard, kicked, said, topic
+
+
+@pytest.fixture
+def alice() -> Person:
+    person = Person()
+    person.arrives("dev", "lobby")
+    return person
+
+
+def last_ticket(person: Person) -> e.Ticket:
+    return person.client.asked[-1].ticket
+
+
+# --- joining -------------------------------------------------------------------------------------
+
+
+def test_joining_moves_the_prompt_once_the_server_has_answered(alice: Person) -> None:
+    alice.types("/join #Release")
+    assert alice.asks() == ("join_room", "release")
+    assert alice.prompt == "#lobby >"
+    drawn = alice.hears(entered("release", head=40, ticket=last_ticket(alice), topic="What ships"))
+    assert drawn == ["* you are in #release: What ships, 3 members; /history shows what was said before"]
+    assert alice.prompt == "#release >"
+    assert alice.answers(e.Settled()) == []
+
+
+def test_creating_says_what_there_is(alice: Person) -> None:
+    alice.types("/join release --create")
+    assert alice.asks() == ("create_room", "release")
+    event = e.RoomEntered("release", "", 1, head=1, first=1, after=0, unread=0, again=False, ticket=last_ticket(alice))
+    assert alice.hears(event) == ["* you are in #release, 1 member"]
+
+
+def test_joining_a_room_that_one_is_in_goes_there(alice: Person) -> None:
+    assert alice.types("/join dev") == ["* you write to #dev"]
+    assert alice.client.take_asked() == []
+
+
+def test_joining_a_room_that_there_is_not_suggests_one(alice: Person) -> None:
+    alice.types("/join devv")
+    alice.hears(e.Failed(last_ticket(alice), RoomUnknown()))
+    assert alice.asks() == ("list_rooms", "", "")
+    found = e.RoomsFound((RoomSummary("dev", "", 3, True), RoomSummary("lobby", "", 9, True)), more=False, total=2)
+    assert alice.answers(found) == [
+        "! No room #devv. Did you mean #dev? /rooms lists 2, /join devv --create makes it. [room.unknown]"
+    ]
+
+
+def test_a_suggestion_that_cannot_be_had_is_left_out(alice: Person) -> None:
+    alice.types("/join devv")
+    alice.hears(e.Failed(last_ticket(alice), RoomUnknown()))
+    assert alice.hears(e.Failed(last_ticket(alice), PermissionDenied())) == [
+        "! No room #devv. /rooms lists what there is, /join devv --create makes it. [room.unknown]"
+    ]
+
+
+def test_creating_a_room_that_there_is_says_how_to_enter_it(alice: Person) -> None:
+    alice.types("/join release --create")
+    assert alice.hears(e.Failed(last_ticket(alice), RoomExists())) == [
+        "! There is a room #release already. /join release enters it. [room.exists]"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("/join", "usage.invalid"), ("/join a b", "usage.invalid"), ("/join ä", "room.name_invalid")]
+)
+def test_a_joining_that_makes_no_sense_asks_nothing(alice: Person, text: str, code: str) -> None:
+    assert alice.types(text)[0].endswith(f"[{code}]")
+    assert alice.client.take_asked() == []
+
+
+# --- leaving -------------------------------------------------------------------------------------
+
+
+def test_leaving_is_of_this_room_and_moves_the_prompt(alice: Person) -> None:
+    alice.types("/leave")
+    assert alice.asks() == ("leave_room", "lobby")
+    assert alice.hears(e.RoomLost("lobby", kicked=False)) == [
+        "* you are no longer in #lobby",
+        "* you write to #dev now",
+    ]
+    assert alice.prompt == "#dev >"
+    alice.types("/part")
+    assert alice.asks() == ("leave_room", "dev")
+    assert alice.hears(e.RoomLost("dev", kicked=False)) == ["* you are no longer in #dev"]
+    assert alice.prompt == ">"
+
+
+def test_another_room_can_be_left_by_name(alice: Person) -> None:
+    alice.types("/leave dev")
+    assert alice.asks() == ("leave_room", "dev")
+    assert alice.hears(e.RoomLost("dev", kicked=False)) == ["* you are no longer in #dev"]
+    assert alice.prompt == "#lobby >"
+
+
+def test_who_is_removed_is_told_by_whom_and_what_was_typed_goes_nowhere_else(alice: Person) -> None:
+    alice.prompt_text.text = "a secret of the lobby"
+    drawn = alice.hears(heard(kicked("alice", "dave", "spam", room="lobby")), e.RoomLost("lobby", kicked=True))
+    assert drawn == [
+        "10:00 #lobby · dave removed alice: spam",
+        "! you were removed from #lobby",
+        "* what you were typing there was not sent: a secret of the lobby",
+        "* you write to #dev now",
+    ]
+    assert alice.prompt_text.text == ""
+
+
+# --- going ---------------------------------------------------------------------------------------
+
+
+def test_going_needs_only_the_beginning_of_a_name(alice: Person) -> None:
+    assert alice.types("/go d") == ["* you write to #dev"]
+    assert alice.prompt == "#dev >"
+    assert alice.types("/go #lobby") == ["* you write to #lobby"]
+
+
+def test_going_says_what_the_room_is_about(alice: Person) -> None:
+    alice.hears(topic("Releases"))
+    assert alice.types("/go dev") == ["* you write to #dev: Releases"]
+
+
+def test_going_nowhere_says_where_one_is(alice: Person) -> None:
+    assert alice.types("/go") == [
+        "! Where to? You are in #dev, #lobby. Nothing was done. /help go explains it. [usage.invalid]"
+    ]
+    assert alice.types("/go release") == ["! You are not in #release. /join release enters it. [room.not_member]"]
+
+
+def test_a_beginning_of_several_names_is_not_guessed(alice: Person) -> None:
+    alice.hears(entered("devops"))
+    assert "More than one of your rooms fits: #dev, #devops." in alice.types("/go de")[0]
+    assert alice.types("/go dev") == ["* you write to #dev"]
+
+
+def test_what_is_typed_stays_with_its_room(alice: Person) -> None:
+    alice.prompt_text.text = "for the lobby"
+    alice.console.moved(1)
+    assert (alice.prompt, alice.prompt_text.text) == ("#dev >", "")
+    alice.prompt_text.text = "for dev"
+    alice.console.moved(1)
+    assert (alice.prompt, alice.prompt_text.text) == ("#lobby >", "for the lobby")
+    alice.console.moved(-1)
+    assert (alice.prompt, alice.prompt_text.text) == ("#dev >", "for dev")
+    assert alice.console.drafts() == {"dev": "for dev", "lobby": "for the lobby"}
+
+
+def test_drafts_of_the_last_time_are_there_again() -> None:
+    alice = Person(drafts={"lobby": "half a th", "dev": "and more", "gone": "x"})
+    alice.arrives("dev", "lobby")
+    assert alice.prompt_text.text == "half a th"
+    alice.console.moved(1)
+    assert alice.prompt_text.text == "and more"
+
+
+def test_with_one_room_or_none_there_is_nowhere_to_move() -> None:
+    alice = Person()
+    alice.console.moved(1)
+    alice.arrives("lobby")
+    alice.console.moved(1)
+    assert alice.prompt == "#lobby >"
+
+
+def test_without_the_lobby_the_first_room_is_the_one() -> None:
+    alice = Person()
+    alice.arrives("ops", "dev")
+    assert alice.prompt == "#dev >"
+
+
+# --- looking around ------------------------------------------------------------------------------
+
+
+def test_rooms_are_listed_in_words(alice: Person) -> None:
+    alice.types("/rooms")
+    assert alice.asks() == ("list_rooms", "", "")
+    found = (RoomSummary("dev", "Releases\x1b[2J", 6, True), RoomSummary("lobby", "", 1, False))
+    assert alice.answers(e.RoomsFound(found, more=False, total=2)) == [
+        "* 2 rooms, kept by the server, which can read them:",
+        "  #dev     6 members   you are in it   Releases",
+        "  #lobby   1 member",
+    ]
+
+
+def test_rooms_are_asked_for_page_after_page_up_to_a_limit(alice: Person) -> None:
+    alice.types("/rooms r")
+    drawn: list[str] = []
+    for start in range(0, MAX_LISTED_ROWS, 100):
+        page = tuple(RoomSummary(f"r{number:04}", "", 1, False) for number in range(start, start + 100))
+        drawn = alice.answers(e.RoomsFound(page, more=True, total=2000))
+    assert alice.asks() == ("list_rooms", "r", f"r{MAX_LISTED_ROWS - 101:04}")
+    assert len(drawn) == MAX_LISTED_ROWS + 2
+    assert drawn[-1] == f"  … and {2000 - MAX_LISTED_ROWS} more: /rooms PART-OF-A-NAME"
+
+
+def test_no_room_is_said_to_be_none(alice: Person) -> None:
+    alice.types("/rooms xyz")
+    assert alice.answers(e.RoomsFound((), more=False, total=0)) == ["* no room has xyz in its name"]
+    alice.types("/rooms")
+    assert alice.answers(e.RoomsFound((), more=False, total=0)) == ["* there are no rooms yet"]
+
+
+def test_the_topic_is_said_set_and_cleared(alice: Person) -> None:
+    assert alice.types("/topic") == ["* #lobby has no topic"]
+    alice.types("/topic Releases   and incidents")
+    assert alice.asks() == ("set_topic", "lobby", "Releases and incidents")
+    alice.hears(topic("Releases and incidents", room="lobby"))
+    assert alice.types("/topic") == ["* #lobby is about: Releases and incidents"]
+    alice.types("/topic --clear")
+    assert alice.asks() == ("set_topic", "lobby", "")
+
+
+def test_an_old_topic_that_is_caught_up_with_is_not_the_topic(alice: Person) -> None:
+    alice.hears(heard(topic("old", room="lobby"), late=True))
+    assert alice.types("/topic") == ["* #lobby has no topic"]
+
+
+def test_a_room_that_is_heard_of_goes_on_being_drawn_after_moving(alice: Person) -> None:
+    alice.types("/go dev")
+    assert alice.hears(said("hello", room="lobby")) == ["10:00 #lobby dave: hello"]
