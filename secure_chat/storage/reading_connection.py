@@ -21,15 +21,20 @@ class ReadingConnection:
     def __init__(self, database: Path, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._deadline = 0.0
-        self._connection = sqlite3.connect(
-            f"{database.absolute().as_uri()}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            timeout=DATABASE_BUSY_SECONDS,
-            check_same_thread=False,
-        )
         with _faults_named():
-            self._connection.execute("PRAGMA query_only = ON")
+            self._connection = sqlite3.connect(
+                f"{database.absolute().as_uri()}?mode=ro",
+                uri=True,
+                isolation_level=None,
+                timeout=DATABASE_BUSY_SECONDS,
+                check_same_thread=False,
+            )
+        try:
+            with _faults_named():
+                self._connection.execute("PRAGMA query_only = ON")
+        except BaseException:
+            self._connection.close()
+            raise
         self._connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
 
     @contextlib.contextmanager

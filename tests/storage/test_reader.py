@@ -1,7 +1,9 @@
 """The reading side: pages that end where they should, words that mean only themselves, one second at most."""
 
+import contextlib
 import itertools
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -384,6 +386,17 @@ def test_a_look_that_takes_longer_than_a_second_is_given_up(opened: Opened) -> N
 def test_the_reading_side_cannot_write(opened: Opened) -> None:
     with opened.reader() as reader, pytest.raises(sqlite3.OperationalError, match="readonly"):
         reader._connection._connection.execute("DELETE FROM accounts")
+
+
+def test_a_directory_without_a_database_is_a_typed_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailed):
+        StoreReader(tmp_path)
+
+
+def test_a_file_that_is_no_database_is_a_typed_error(tmp_path: Path) -> None:
+    (tmp_path / DATABASE_NAME).write_bytes(b"\xa5" * 8192)
+    with pytest.raises(StorageFailed), contextlib.closing(StoreReader(tmp_path)) as reader:
+        reader.users()
 
 
 def test_a_disk_that_fails_while_reading_is_a_typed_error(opened: Opened) -> None:
