@@ -118,12 +118,6 @@ class PresenceTable:
             state.before.pop(account, None)
             self._changed(room, state)
 
-    def role_changed(self, account: int, role: Role) -> None:
-        """Somebody's role is another one."""
-        known = self._accounts.get(account)
-        if known is not None:
-            known.role = role
-
     # --- what is to be told ----------------------------------------------------------------------------
 
     def next_time(self) -> float | None:

@@ -1,8 +1,10 @@
 """The log: who may read it, what it never holds, and that nobody waits for it."""
 
+import io
 import json
 import logging
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -176,6 +178,37 @@ def test_standard_error_gets_the_same_lines(tmp_path: Path, capsys: pytest.Captu
     with writing(tmp_path / "app.log", Log()):
         LOGGER.info("hello")
     assert capsys.readouterr().err == (tmp_path / "app.log").read_text(encoding="utf-8")
+
+
+def test_a_standard_error_that_is_gone_does_not_stop_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = io.StringIO()
+    gone.close()
+    monkeypatch.setattr(sys, "stderr", gone)
+    with writing(tmp_path / "app.log", Log()):
+        LOGGER.info("one")
+        LOGGER.info("two")
+    assert len((tmp_path / "app.log").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_the_end_does_not_wait_for_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "LOG_CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(logs, "MAX_WAITING_LOG_LINES", 1)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hangs(*_: object) -> None:
+        begun.set()
+        assert go_on.wait(60)
+
+    monkeypatch.setattr(logs.RotatedFile, "write", hangs)
+    writer = LogWriter(tmp_path / "app.log", quiet())
+    writer.collect()
+    writer.start()
+    LOGGER.info("one")
+    assert begun.wait(60)
+    LOGGER.info("two")
+    writer.close()  # the queue is full and nobody empties it: returns all the same
+    go_on.set()
+    writer.close()
 
 
 def test_a_symbolic_link_in_place_of_the_log_is_refused(tmp_path: Path) -> None:

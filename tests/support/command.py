@@ -17,7 +17,7 @@ SERVER: Final = (sys.executable, "-m", "secure_chat.server.main")
 
 def home(directory: Path, **more: str) -> dict[str, str]:
     """An environment in which nothing of this machine's user is known."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "COVERAGE_PROCESS_START") if name in os.environ}
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG") or name[:8] == "COVERAGE"}
     return {**kept, "HOME": str(directory), "PYTHONUNBUFFERED": "1", **more}
 
 
