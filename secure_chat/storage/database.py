@@ -155,12 +155,22 @@ class Database:
         _busy, pages, moved = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         self._pages = max(0, pages - moved)
 
-    def close(self, *, clean: bool = True) -> None:
-        """Close; `clean`: move the log into the database first, so that the next start need not check the file."""
-        if clean:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    def close(self) -> None:
+        """Close with all of the log moved into the database, so that the next start need not check the file."""
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
+
+    def abandon(self) -> None:
+        """Close and leave every file as it is: the disk has failed, the next start shall check what is there."""
+        # The last connection to close moves the log into the database. One that cannot write does not.
+        last = None
+        with contextlib.suppress(sqlite3.Error):
+            last = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
+            last.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        self._connection.close()
+        if last is not None:
+            last.close()
 
     # --- opening ---------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class Store:
             if not store._state.rooms:
                 store.commit([CreateRoom(None, LOBBY)], now_ms)
         except BaseException:
-            database.close(clean=False)
+            database.abandon()
             raise
         return store
 
@@ -109,8 +109,11 @@ class Store:
             return self._maintenance.step(now_ms, idle=idle)
 
     def close(self) -> None:
-        """Move the log into the database and let others have the lock. After a failure the log stays as it is."""
-        self._database.close(clean=not self.failed)
+        """Move the log into the database and let others have the lock. After a failure every file stays as it is."""
+        if self.failed:
+            self._database.abandon()
+        else:
+            self._database.close()
         self._lock.release()
 
     # --- one batch -------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import errno
 import logging
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from secure_chat.errors import ChatError, InternalError, PermissionDenied, RoomUnknown, StorageFailed, StorageFull
 from secure_chat.limits import DATABASE_BUSY_SECONDS
-from secure_chat.storage.database import DATABASE_NAME
+from secure_chat.storage.database import DATABASE_NAME, Database
 from secure_chat.storage.decisions import table
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.entries import CreateRoom, Entry, JoinRoom, PostMessage
@@ -224,6 +225,33 @@ def test_nothing_of_a_batch_that_failed_is_seen_by_the_next(failing: FailingStor
 
     assert isinstance(failing.refusal(post(alice, "dev", "hello")), RoomUnknown)
     assert failing.post(alice, "lobby", "three").number == 2
+
+
+def test_after_a_failure_not_a_byte_is_written_any_more_and_the_next_start_checks_the_file(
+    failing: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = failing.register("alice")
+    failing.post(alice, "lobby", "safe")
+    failing.fail_at("COMMIT", sqlite_error(sqlite3.SQLITE_IOERR_FSYNC))
+    with pytest.raises(StorageFailed):
+        failing.commit(post(alice, "lobby", "lost"))
+    failing.fail_at("", None)
+    files = (failing.directory / DATABASE_NAME, failing.directory / (DATABASE_NAME + "-wal"))
+    before = [digest_by_another_process(file) for file in files]
+
+    failing.store.close()
+
+    assert [digest_by_another_process(file) for file in files] == before
+    assert files[1].stat().st_size > 0
+    checked: list[Path] = []
+    monkeypatch.setattr(Database, "_check_whole_file", lambda database: checked.append(database.path))
+    failing.open()
+    assert checked == [files[0]]
+
+
+def digest_by_another_process(file: Path) -> str:
+    """This process must not open the file: closing it would drop SQLite's locks."""
+    return subprocess.run(["sha256sum", str(file)], capture_output=True, text=True, check=True, timeout=60).stdout
 
 
 def test_an_unforeseen_failure_of_the_whole_transaction_ends_writing(failing: FailingStore) -> None:
