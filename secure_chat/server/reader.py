@@ -69,7 +69,7 @@ class ReaderThread:
         self._queue.put(request.account, origin, Lookup(origin, request))
 
     def _work(self) -> None:
-        with closing(self._open_reader()) as reader:
+        with closing(self._news), closing(self._open_reader()) as reader:
             while (taken := self._queue.take()) is not None:
                 account, lookup = taken
                 answer = Answer(lookup.origin.serial, lookup.request.id, self._result(reader, lookup.request))

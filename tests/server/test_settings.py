@@ -5,10 +5,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from msgspec import Meta
 
 from secure_chat.errors import ChatError, DataDirectoryUnusable, SettingInvalid, SettingsMissing, SettingUnknown
 from secure_chat.limits import BCRYPT_COST_CEILING, BCRYPT_COST_FLOOR, MAX_SETTINGS_FILE_BYTES
-from secure_chat.server.settings.model import SETTINGS, Settings, needing_restart, taken_over, value_of
+from secure_chat.server.settings.model import SETTINGS, Setting, Settings, needing_restart, taken_over, value_of
 from secure_chat.server.settings.paths import DataDirectory, socket_address
 from secure_chat.server.settings.sources import SettingsSources, Source, line_of
 from tests.documents.settings_page import PAGE, page_text
@@ -224,3 +228,35 @@ def test_a_socket_below_a_very_long_path_can_be_reached(tmp_path: Path) -> None:
         with socket_address(deep / "s.sock") as address:
             caller.connect(address)
     assert (deep / "s.sock").exists()
+
+
+def bounds(row: Setting) -> Meta:
+    return next(part for part in row.kind.__metadata__ if isinstance(part, Meta))
+
+
+BOUNDED = [row for row in SETTINGS if bounds(row).le is not None]
+
+
+@pytest.mark.parametrize("row", BOUNDED, ids=lambda row: row.key)
+def test_every_bound_of_a_setting_is_inside_and_what_is_past_it_outside(row: Setting) -> None:
+    low, high = bounds(row).ge, bounds(row).le
+    assert high is not None
+    for value in (high, row.default if low is None else low):
+        loaded = SettingsSources(flags=((row.key, str(value)),)).load()
+        assert value_of(loaded.settings, row.key) == value
+    for value in (high + 1, 0 if low is None else low - 1):
+        with pytest.raises(SettingInvalid, match=row.name):
+            SettingsSources(flags=((row.key, str(value)),)).load()
+
+
+@examples(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.text(max_size=80), st.sampled_from([row.key for row in SETTINGS]).map(lambda key: f"{key} = []")))
+def test_whatever_stands_in_a_file_is_taken_or_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "secure-chat.toml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    told = ""
+    try:
+        SettingsSources(config=path).load()
+    except SettingInvalid as error:
+        told = str(error)
+    assert not told or "secure-chat.toml" in told
