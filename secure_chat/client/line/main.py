@@ -21,6 +21,7 @@ from secure_chat.client.line.room_lines import RoomLines
 from secure_chat.client.line.times import LocalTimes
 from secure_chat.client.session import Snapshot
 from secure_chat.exit_codes import ExitCode
+from secure_chat.limits import PIPE_PATIENCE_SECONDS
 
 _DUMB: Final = ("", "dumb", "unknown")
 
@@ -61,11 +62,14 @@ def run(client: Client, *, settings: ScreenSettings) -> int:
     return chat(client, VaultKeeping(client.vault), color=settings.color)
 
 
-def chat(client: RunningClient, keeping: Keeping, *, color: bool) -> int:
-    """The same for any client, and anywhere to keep what was typed."""
+def chat(client: RunningClient, keeping: Keeping, *, color: bool, pipe_patience: float = PIPE_PATIENCE_SECONDS) -> int:
+    """The same for any client, and anywhere to keep what was typed.
+
+    `pipe_patience`: seconds that the end of piped input waits for a connection.
+    """
     if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in _DUMB:
         return _on_terminal(client, keeping, color=color)
-    return _on_plain(client)
+    return _on_plain(client, pipe_patience)
 
 
 def _on_terminal(client: RunningClient, keeping: Keeping, *, color: bool) -> int:
@@ -84,11 +88,11 @@ def _on_terminal(client: RunningClient, keeping: Keeping, *, color: bool) -> int
     return console.leaving or ExitCode.OK
 
 
-def _on_plain(client: RunningClient) -> int:
+def _on_plain(client: RunningClient, patience: float) -> int:
     streams = Streams.of_process()
     secrets = streams.has_person and streams.width is not None
     console = Console(_context(client, NoPromptText(), may_ask_secrets=secrets))
-    screen = Plain(console, client.events, streams)
+    screen = Plain(console, client.events, streams, patience)
     with contextlib.closing(screen), client:
         screen.run()
         screen.draw_after(_farewell(client, console))

@@ -22,9 +22,9 @@ from secure_chat.client.events import Event
 from secure_chat.client.inbox import EventQueue
 from secure_chat.client.line.console import Console
 from secure_chat.client.line.input_lines import InputLines
-from secure_chat.client.line.lines import Line, Painter, line, warning
+from secure_chat.client.line.lines import Line, Painter, detail, line, warning
 from secure_chat.exit_codes import ExitCode
-from secure_chat.limits import MAX_DRAWN_EVENTS, MAX_INPUT_LINE_BYTES, PIPE_PATIENCE_SECONDS
+from secure_chat.limits import MAX_DRAWN_EVENTS, MAX_INPUT_LINE_BYTES
 
 _READ_AT_ONCE: Final = 64 * 1024
 _MOST_WAITING: Final = 1000  # lines read and not taken up; then the pipe waits
@@ -75,7 +75,9 @@ class Streams:
 class Plain:
     """The screen. `run` returns when the person, the pipe or the client has ended."""
 
-    def __init__(self, console: Console, events: EventQueue, streams: Streams) -> None:
+    def __init__(self, console: Console, events: EventQueue, streams: Streams, patience: float) -> None:
+        """`patience`: seconds that the end of piped input waits for a connection."""
+        self._patience = patience
         self._console = console
         self._events = events
         self._streams = streams
@@ -169,7 +171,8 @@ class Plain:
         while self._signals:
             number = self._signals.popleft()
             if number == signal.SIGINT and self._streams.has_person:
-                self._console.interrupted(had_text=False)  # the terminal has cleared its line
+                self._put("\n")  # the terminal has shown ^C and cleared its line
+                self._console.interrupted(had_text=False)
             else:
                 self._console.context.leave(ExitCode.INTERRUPTED)
 
@@ -209,7 +212,7 @@ class Plain:
         elif self._console.context.connection.is_online:
             self._impatient_at = None
         elif self._impatient_at is None:
-            self._impatient_at = time.monotonic() + PIPE_PATIENCE_SECONDS
+            self._impatient_at = time.monotonic() + self._patience
         elif time.monotonic() >= self._impatient_at:
             self._give_up()
 
@@ -217,20 +220,20 @@ class Plain:
         """No connection comes: what was not taken up is named as what was not sent is."""
         if self._waiting:
             count = len(self._waiting)
-            self._console.context.show(
-                warning(f"{count} line{'s were' if count > 1 else ' was'} not looked at: no connection")
-            )
+            context = self._console.context
+            context.show(warning(f"{count} line{'s were' if count > 1 else ' was'} not looked at: no connection"))
+            context.show(*(detail(text or "(a line that is too long)") for text in self._waiting))
         self._console.context.leave(ExitCode.NETWORK)
 
     # --- output ----------------------------------------------------------------------------------
 
     def _show_question(self, echo: "_Echo") -> None:
         prompt = self._console.prompt
+        echo.show(not prompt.is_secret)  # before the person can begin to answer
         asked = prompt.text if prompt.is_question else ""
         if asked and asked != self._asked:
             self._write([line(asked)])
         self._asked = asked
-        echo.show(not prompt.is_secret)
 
     def _write(self, lines: Sequence[Line]) -> None:
         width = self._streams.width
@@ -238,10 +241,13 @@ class Plain:
         if self._console.take_bell() and width is not None:
             text += _BELL
         if text:
-            self._streams.output.write(text.encode("utf-8", "replace"))
-            self._streams.output.flush()
+            self._put(text)
         if not self._streams.has_person:
             self._console.mark_read()
+
+    def _put(self, text: str) -> None:
+        self._streams.output.write(text.encode("utf-8", "replace"))
+        self._streams.output.flush()
 
 
 class _Echo:
