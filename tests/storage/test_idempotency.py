@@ -73,6 +73,8 @@ def test_more_runs_than_are_remembered_change_nothing(opened: Opened, monkeypatc
 
     assert [opened.outcome(entry) for entry in entries] == first
     assert opened.commit(*entries, *entries).outcomes == first + first
+    opened.post(alice, "lobby", "one more")
+    assert len(opened.store._sent_ids._highest) <= 3
 
 
 def test_the_same_id_with_another_content_is_refused(opened: Opened) -> None:

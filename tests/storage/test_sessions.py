@@ -1,10 +1,13 @@
 """Login, resume and the two-phase rotation of resume tokens."""
 
+import dataclasses
 import secrets
 
 import msgspec
 import pytest
 
+from secure_chat.directory.device_list import check_first_contact
+from secure_chat.e2ee.device_keys import DeviceSecrets
 from secure_chat.errors import (
     AuthenticationFailed,
     ChatError,
@@ -28,7 +31,8 @@ from secure_chat.storage.entries import (
     TouchSession,
 )
 from secure_chat.storage.outcomes import LoggedIn, Refused, SessionsEnded, Settled
-from tests.storage.opened import DAY_MS, HOUR_MS, Member, Opened, login, resume
+from tests.storage.opened import DAY_MS, HOUR_MS, Member, Opened, login, member_of, registration, resume
+from tests.support.people import make_person
 
 ROTATION_MS = RESUME_TOKEN_ROTATION_HOURS * HOUR_MS
 GRACE_MS = RESUME_TOKEN_REUSE_GRACE_SECONDS * 1000
@@ -279,6 +283,23 @@ def test_a_new_passphrase_counts_from_now_on_and_other_sessions_end(opened: Open
     assert isinstance(opened.outcome(resume(alice, first_token(alice))), LoggedIn)  # its own session stays
     new = LogIn(alice.account, alice.device, 3, b"new", alice.device_list.digest, b"t" * 32)
     assert isinstance(opened.outcome(new), LoggedIn)
+
+
+def test_a_new_passphrase_ends_the_tokens_of_the_accounts_other_devices(opened: Opened) -> None:
+    alice = make_person("alice")
+    second = DeviceSecrets.generate(secrets.token_bytes)
+    entries = [device.entry(alice.user_id, alice.identity.public_key, opened.now) for device in (alice.device, second)]
+    entries.sort(key=lambda entry: entry.device_id)
+    both = dataclasses.replace(alice.device_list.device_list, devices=tuple(entries))
+    alice.device_list = check_first_contact(alice.identity.sign(both), "alice")
+    first = member_of(alice, opened.settled(registration(alice, opened.invite()), LoggedIn))
+    other = dataclasses.replace(first, device=second.device_id, person=dataclasses.replace(alice, device=second))
+    opened.commit(login(other, token_hash=b"t" * 32))
+
+    opened.commit(ChangePassphrase(first.account, first.device, b"hash of alice", b"new"))
+
+    refused_with(opened, TokenUnknown, b"t" * 32, member=other)
+    assert isinstance(opened.outcome(resume(first, first_token(first))), LoggedIn)
 
 
 def test_a_passphrase_is_changed_only_from_the_one_that_was_checked(opened: Opened) -> None:
