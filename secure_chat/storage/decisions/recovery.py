@@ -25,14 +25,14 @@ def recover(entry: RecoverAccount, draft: Draft) -> LoggedIn:
     newest = _newest_list(draft, account)
     candidate = SignedDeviceList.parse(entry.device_list)
     if entry.repeat and hmac.compare_digest(candidate.digest(), newest.digest):
-        return _recovered_before(entry, draft, account, newest)
+        return _first_login(entry, draft, account, newest, again=True)
     if invite is not None:
         check_usable(invite, draft.now_ms)
     accepted = _checked(entry, draft, account, newest, candidate, may_change_identity=invite is not None)
     _put_in_place(entry, draft, account, newest, accepted)
     if invite is not None:
         use_invite(draft, invite, account.number, b"")
-    return _first_login(entry, draft, account, accepted, counter_before=0)
+    return _first_login(entry, draft, account, accepted, again=False)
 
 
 def _whose(entry: RecoverAccount, draft: Draft) -> tuple[Account, Invite | None]:
@@ -96,18 +96,16 @@ def _put_in_place(
         draft.announce(SessionsEnded(account.number, DeviceElsewhere(), device=device))
 
 
-def _recovered_before(entry: RecoverAccount, draft: Draft, account: Account, newest: AcceptedDeviceList) -> LoggedIn:
+def _first_login(
+    entry: RecoverAccount, draft: Draft, account: Account, accepted: AcceptedDeviceList, *, again: bool
+) -> LoggedIn:
     device = draft.one(queries.DEVICE, account=account.number, device_id=entry.device)
     if device is None or not device[1]:
         raise AuthenticationFailed
     highest = device[2]
-    return _first_login(entry, draft, account, newest, counter_before=0 if highest == entry.counter else highest)
-
-
-def _first_login(
-    entry: RecoverAccount, draft: Draft, account: Account, accepted: AcceptedDeviceList, *, counter_before: int
-) -> LoggedIn:
-    raise_counter(draft, account.number, entry.device, before=counter_before, counter=entry.counter)
+    raise_counter(draft, account.number, entry.device, before=highest, counter=entry.counter)
     tokens.start_family(draft, account.number, entry.device, entry.resume_token_hash)
+    # The same request bears the same counter: it is no sign of a second copy of the device's store.
+    counter_before = 0 if again and highest == entry.counter else highest
     version = accepted.device_list.version
     return welcome(draft, account, entry.device, counter_before=counter_before, version=version, token_is_new=True)
