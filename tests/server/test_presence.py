@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from secure_chat.errors import TokenUnknown
@@ -199,11 +199,18 @@ def listen(presence: PresenceTable, model: Model, now: float) -> None:
         assert not set(delta.offline) & model.in_room(delta.room, now)
         model.believed[delta.room] |= set(delta.online)
         model.believed[delta.room] -= set(delta.offline)
+    for room, names in model.believed.items():
+        if not model.in_room(room, now):
+            names.clear()  # nobody is left who believes anything: whoever comes next asks for the list
     following = presence.next_time()
     assert following is None or following > now
 
 
+EMPTIED = [("connect", 1, 1), ("join", 1, 0), ("wait", 10, 0), ("connect", 3, 1), ("end", 1, 0), ("join", 3, 0)]
+
+
 @given(steps)
+@example(EMPTIED)
 def test_who_believes_the_deltas_knows_who_is_online(happened: list[tuple[str, int, int]]) -> None:
     presence, model, now = PresenceTable(), Model(), 0.0
     for step in happened:
