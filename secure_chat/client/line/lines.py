@@ -15,7 +15,7 @@ from secure_chat.sanitize import cells, sanitize
 INDENT: Final = 6  # columns: as wide as a time and a space, so that texts stand below each other
 _BAR: Final = "    | "  # before what follows a line break inside a text; as wide as the indent
 _NARROWEST: Final = 24  # columns; a narrower terminal wraps by itself
-_TOKEN: Final = re.compile(r"\n|[^\S\n]+|\S+")
+_WORD: Final = re.compile(r"\n|[^\S\n]+|\S+")
 
 
 class Style(Enum):
@@ -125,18 +125,18 @@ class _Wrapping:
         self._column = 0
 
     def rows(self, pieces: Iterable[Piece]) -> list[list[Piece]]:
-        for token, style in _tokens(pieces):
-            if token == "\n":
+        for word, style in _words(pieces):
+            if word == "\n":
                 self._break(_BAR)
-            elif self._column + (width := cells(token)) <= self._limit:
-                self._put(token, style, width)
-            elif token.isspace():
+            elif self._column + (width := cells(word)) <= self._limit:
+                self._put(word, style, width)
+            elif word.isspace():
                 self._break()
             elif INDENT + width <= self._limit:
                 self._break()
-                self._put(token, style, width)
+                self._put(word, style, width)
             else:
-                self._put_long(token, style, width)
+                self._put_long(word, style, width)
         return self._rows
 
     def _break(self, start: str = " " * INDENT) -> None:
@@ -151,20 +151,20 @@ class _Wrapping:
             row.append(Piece(text, style))
         self._column += width
 
-    def _put_long(self, token: str, style: Style, width: int) -> None:
-        if token.isascii():
-            self._put(token, style, width)  # the next token breaks the row
+    def _put_long(self, word: str, style: Style, width: int) -> None:
+        if word.isascii():
+            self._put(word, style, width)  # the next word breaks the row
             return
         from wcwidth import iter_graphemes  # here, because most starts need not pay for it
 
-        for grapheme in iter_graphemes(token):
+        for grapheme in iter_graphemes(word):
             width = cells(grapheme)
             if self._column + width > self._limit:
                 self._break()
             self._put(grapheme, style, width)
 
 
-def _tokens(pieces: Iterable[Piece]) -> Iterator[tuple[str, Style]]:
+def _words(pieces: Iterable[Piece]) -> Iterator[tuple[str, Style]]:
     for piece in pieces:
-        for match in _TOKEN.finditer(piece.text):
+        for match in _WORD.finditer(piece.text):
             yield match[0], piece.style
