@@ -152,6 +152,7 @@ class Model:
     gone: dict[int, float] = field(default_factory=dict)
     rooms: dict[int, set[str]] = field(default_factory=lambda: {account: set() for account in NAMES})
     believed: dict[str, set[str]] = field(default_factory=lambda: {room: set() for room in ROOMS})
+    has_listener: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(ROOMS, False))
     told_at: dict[str, float] = field(default_factory=dict)
     told_count: dict[str, int] = field(default_factory=dict)
 
@@ -199,18 +200,22 @@ def listen(presence: PresenceTable, model: Model, now: float) -> None:
         assert not set(delta.offline) & model.in_room(delta.room, now)
         model.believed[delta.room] |= set(delta.online)
         model.believed[delta.room] -= set(delta.offline)
-    for room, names in model.believed.items():
-        if not model.in_room(room, now):
-            names.clear()  # nobody is left who believes anything: whoever comes next asks for the list
+    for room in ROOMS:
+        present = model.in_room(room, now)
+        if not present or not model.has_listener[room]:
+            model.believed[room] = present  # nobody was left who believed anything: who comes next asks for the list
+        model.has_listener[room] = bool(present)
     following = presence.next_time()
     assert following is None or following > now
 
 
 EMPTIED = [("connect", 1, 1), ("join", 1, 0), ("wait", 10, 0), ("connect", 3, 1), ("end", 1, 0), ("join", 3, 0)]
+BACK_AT_ONCE = [("connect", 1, 1), ("join", 1, 0), ("end", 1, 0), ("connect", 1, 1)]
 
 
 @given(steps)
 @example(EMPTIED)
+@example(BACK_AT_ONCE)
 def test_who_believes_the_deltas_knows_who_is_online(happened: list[tuple[str, int, int]]) -> None:
     presence, model, now = PresenceTable(), Model(), 0.0
     for step in happened:
