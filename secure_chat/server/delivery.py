@@ -155,8 +155,6 @@ class Delivery:
                     piece = pieces[position] = ring.read(position)
             else:
                 piece = ring.read_until(position, cursor.last)
-                if piece.position >= cursor.last:
-                    self._ended.append(cursor)
             frames = piece.frames
             if connection.direct is not None:
                 if connection.direct_bytes + len(frames) > MAX_JOINED_BYTES:
@@ -165,7 +163,9 @@ class Delivery:
                 frames = self._take_replies(connection) + frames
             cursor.position = piece.position
             write(connection, frames, now)
-            if piece.position < end and not connection.blocked_since:
+            if cursor.last is not None and piece.position >= cursor.last:
+                self._ended.append(cursor)
+            elif piece.position < end and not connection.blocked_since:
                 again = True
             sends -= 1
             if sends <= 0 or (sends % CLOCK_EVERY == 0 and time.monotonic() > until):

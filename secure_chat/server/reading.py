@@ -7,12 +7,11 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from secure_chat.errors import Busy, ChatError, TlsAbuse
+from secure_chat.errors import Busy, ChatError
 from secure_chat.limits import (
     MAX_FRAMES_A_TURN,
     MAX_INPUT_BEFORE_LOGIN_BYTES,
     MAX_INPUT_BYTES,
-    MAX_PENDING_CIPHERTEXT_BYTES,
     MAX_WAITING_REPLIES_BYTES,
 )
 from secure_chat.protocol.codec import encode
@@ -146,9 +145,6 @@ class Reading:
             return
         if answer := channel.ciphertext():
             self._writing.send(connection, answer, now)
-            if len(connection.pending) > 2 * MAX_PENDING_CIPHERTEXT_BYTES:  # asks for key updates, takes no answer
-                self._connections.lose(connection, TlsAbuse.code)
-                return
         if channel.left and self._writing.unblock(connection, now):
             self._delivery.queue(connection)
         if plaintext:

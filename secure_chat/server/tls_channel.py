@@ -117,13 +117,18 @@ class TlsChannel:
             while incoming.pending:
                 chunk = read(RECORD_BYTES)
                 if not chunk:
-                    self.ended = True
-                    incoming.read()  # nothing counts that comes after close_notify
+                    self._end()
                     break
                 chunks.append(chunk)
         except ssl.SSLWantReadError:
             pass  # the record is not complete; OpenSSL keeps what there is of it
+        except ssl.SSLZeroReturnError:  # the same as no bytes, once we have said close_notify ourselves
+            self._end()
         return chunks
+
+    def _end(self) -> None:
+        self.ended = True
+        self._memory.incoming.read()  # nothing counts that comes after close_notify
 
     def _count(self, size: int) -> None:
         self._silent += size

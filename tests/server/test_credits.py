@@ -1,4 +1,4 @@
-"""Credits: no order of taking and giving exceeds a limit or loses one; the backlog says how long something would wait."""
+"""Credits: no order of taking and giving exceeds a limit or loses one; how long the next entry would wait."""
 
 from collections import deque
 from dataclasses import dataclass

@@ -66,9 +66,10 @@ def test_full_buckets_are_forgotten_and_others_are_not() -> None:
         rates.take(Kind.POSTS, 5000, 61.0)
     rates.take(Kind.POSTS, 5001, 130.0)
     assert len(rates) == 2
+    for _ in range(69):  # of the 100 that were taken at 61 s so many have come back
+        rates.take(Kind.POSTS, 5000, 130.0)
     with pytest.raises(RateLimited):
-        for _ in range(100):
-            rates.take(Kind.POSTS, 5000, 130.0)
+        rates.take(Kind.POSTS, 5000, 130.0)
 
 
 def test_what_costs_others_most_is_limited() -> None:
