@@ -89,10 +89,10 @@ class ConnectionState:
     def _offline_line(self, error: ChatError, retry_in: float | None) -> Line:
         is_new = error.code != self._told_code
         self._told_code = error.code
-        then = "" if retry_in is None else f"Trying again in {max(1, round(retry_in))} s."
+        then = "" if retry_in is None else f", trying again in {max(1, round(retry_in))} s"
         if is_new:
-            return error_line(error, f"Offline since {self.offline_since()}.", then)
-        return warning(f"still offline since {self.offline_since()}. {then} [{one_line(error.code)}]")
+            return error_line(error, f"You are offline since {self.offline_since()}{then}.")
+        return warning(f"still offline since {self.offline_since()}{then}. [{one_line(error.code)}]")
 
     def _after(self) -> str:
         if self._offline_since is None:

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 _SEQUENCE: Final = re.compile(r"\x1b\[(?P<private>\??)(?P<numbers>[0-9;]*)(?P<final>[@-~])")
+_BEGUN: Final = re.compile(r"\x1b(?:\[[0-9;?]*)?\Z")  # a sequence whose end has not come yet
 # Modes that change nothing that this model shows: cursor's look, wrapping, pasting in brackets, cursor keys.
 _MODES: Final = frozenset({"25", "12", "7", "2004", "1"})
 
@@ -18,6 +19,7 @@ class ScreenModel:
         self.attributes: set[str] = set()
         self._cells = [[" "] * columns for _ in range(rows)]
         self._row = self._column = 0
+        self._begun = ""
 
     @property
     def shown(self) -> list[str]:
@@ -44,6 +46,10 @@ class ScreenModel:
 
     def feed(self, text: str) -> None:
         """Take what a program wrote. Raises `AssertionError` for a control that no line client writes."""
+        text = self._begun + text
+        begun = _BEGUN.search(text)
+        self._begun = begun[0] if begun else ""
+        text = text.removesuffix(self._begun)
         position = 0
         while position < len(text):
             match = _SEQUENCE.match(text, position)

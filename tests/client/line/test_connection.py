@@ -65,7 +65,7 @@ def test_offline_is_said_with_its_reason_and_the_prompt_counts_down(alice: Perso
     assert alice.hears(e.Disconnected(NothingAnswers(), 4.0)) == [
         (
             "! Nothing answers at this address. Is the server running? On it: secure-chat-server status. "
-            "Offline since 10:00. Trying again in 4 s. [net.refused]"
+            "You are offline since 10:00, trying again in 4 s. [net.refused]"
         )
     ]
     assert alice.prompt == "#lobby (offline, next try in 4 s) >"
@@ -97,14 +97,14 @@ def test_a_line_typed_offline_is_shown_as_waiting_and_counted(alice: Person) -> 
 def test_the_same_reason_is_said_ever_more_rarely(alice: Person) -> None:
     drawn = [alice.hears(e.Disconnected(NothingAnswers(), 4.0)) for _ in range(16)]
     assert [len(lines) for lines in drawn] == [1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert drawn[1] == ["! still offline since 10:00. Trying again in 4 s. [net.refused]"]
+    assert drawn[1] == ["! still offline since 10:00, trying again in 4 s. [net.refused]"]
     assert len(alice.hears(e.Disconnected(ConnectionLost(), 4.0))) == 1
 
 
 def test_what_waits_for_the_person_does_not_promise_to_try_again(alice: Person) -> None:
     (drawn,) = alice.hears(e.Disconnected(DeviceReplaced(), None))
     assert "/reconnect takes the session back" in drawn
-    assert "Trying again" not in drawn
+    assert "trying again" not in drawn
     assert alice.prompt == "#lobby (offline) >"
     assert alice.types("/reconnect") == ["* trying now"]
     assert alice.asks() == ("reconnect",)

@@ -132,49 +132,49 @@ DUMB: Mapping[str, str] = {"TERM": "dumb"}
 def test_a_dumb_terminal_gets_text_and_nothing_else() -> None:
     with Typist(environment=DUMB) as alice:
         alice.sees("which can read them")
-        alice.enters("hello")
+        alice.enter("hello")
         alice.sees("#lobby alice: hello")
-        alice.enters("/quit")
+        alice.enter("/quit")
         assert alice.ends() == ExitCode.OK
-        assert "\x1b" not in alice.written
+        assert "\x1b" not in alice.text
 
 
 def test_a_dumb_terminal_asks_for_a_passphrase_without_echo() -> None:
     with Typist(environment=DUMB) as alice:
         alice.sees("which can read them")
-        alice.enters("locked")
+        alice.enter("locked")
         alice.sees("^Passphrase of alice:$")
-        alice.enters("hunter22")
+        alice.enter("hunter22")
         alice.sees("it has 8 letters")
-        assert "hunter" not in alice.written
-        alice.enters("shown again")
+        assert "hunter" not in alice.text
+        alice.enter("shown again")
         alice.sees("^shown again$")
-        assert alice.echoes
+        assert alice.is_cooked
 
 
 def test_a_dumb_terminal_has_its_echo_back_when_the_question_is_left() -> None:
     with Typist(environment=DUMB) as alice:
         alice.sees("which can read them")
-        alice.enters("locked")
+        alice.enter("locked")
         alice.sees("^Passphrase of alice:$")
-        alice.types("\x03")
+        alice.type("\x03")
         assert alice.ends() == ExitCode.OK
-        assert alice.echoes
+        assert alice.is_cooked
 
 
 def test_a_dumb_terminal_is_left_by_two_interrupts() -> None:
     with Typist(environment=DUMB) as alice:
         alice.sees("which can read them")
-        alice.types("\x03")
+        alice.type("\x03")
         alice.sees("once more Ctrl-C")
-        alice.types("\x03")
+        alice.type("\x03")
         assert alice.ends() == ExitCode.INTERRUPTED
-        assert alice.screen.everything[-1] == GOODBYE
+        assert alice.everything[-1] == GOODBYE
 
 
 def test_a_dumb_terminal_is_left_by_the_end_of_input() -> None:
     with Typist(environment=DUMB) as alice:
         alice.sees("which can read them")
-        alice.types("\x04")
+        alice.type("\x04")
         assert alice.ends() == ExitCode.OK
-        assert alice.screen.everything[-1] == GOODBYE
+        assert alice.everything[-1] == GOODBYE

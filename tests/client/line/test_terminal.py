@@ -22,48 +22,49 @@ def at_the_prompt(typist: Typist) -> Typist:
 
 def test_an_own_line_is_on_the_screen_once_and_the_prompt_below_it() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("hello")
+        at_the_prompt(alice).enter("hello")
         alice.sees(r"^\d\d:\d\d #lobby alice: hello$")
         alice.is_at("#lobby >")
-        assert [row for row in alice.screen.everything if "hello" in row] == [alice.sees("hello")]
+        assert [row for row in alice.everything if "hello" in row] == [alice.sees("hello")]
 
 
 def test_a_command_stays_above_its_answer() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("/rooms")
+        at_the_prompt(alice).enter("/rooms")
         alice.sees("#lobby +2 members")
-        rows = alice.screen.everything
+        rows = alice.everything
         assert rows[rows.index("#lobby > /rooms") + 1].startswith("* 2 rooms")
 
 
 def test_a_burst_is_drawn_in_order_and_leaves_prompt_and_typing_whole() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("burst")
-        alice.types("half a line")
+        at_the_prompt(alice).enter("burst")
+        alice.type("half a line")
         alice.sees(f"burst {BURST}$")
         alice.is_at("#lobby > half a line")
-        drawn = [int(match[1]) for row in alice.screen.everything if (match := re.search(r"dave: burst (\d+)$", row))]
+        drawn = [int(match[1]) for row in alice.everything if (match := re.search(r"dave: burst (\d+)$", row))]
         assert drawn == list(range(1, BURST + 1))
-        alice.enters("")
+        alice.enter("")
         alice.sees("#lobby alice: half a line")
-        assert [row for row in alice.screen.everything if row.startswith("#lobby >")] == ["#lobby >"]
+        alice.is_at("#lobby >")
+        assert [row for row in alice.everything if row.startswith("#lobby >")] == ["#lobby >"]
 
 
 def test_no_escape_sequence_of_a_remote_text_reaches_the_terminal() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("evil")
+        at_the_prompt(alice).enter("evil")
         alice.sees("evil$")
         alice.is_at("#lobby >")  # and the model has met no control that it does not know
-        assert "52;c" not in alice.written
-        assert "\x9b" not in alice.written
-        assert "1049" not in alice.written
-        assert "\u202e" not in alice.written
+        assert "52;c" not in alice.text
+        assert "\x9b" not in alice.text
+        assert "1049" not in alice.text
+        assert "\u202e" not in alice.text
         assert alice.screen.bells == 0
 
 
 def test_the_bell_rings_for_a_mention() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("mention")
+        at_the_prompt(alice).enter("mention")
         alice.sees("@alice look")
         alice.is_at("#lobby >")
         assert alice.screen.bells == 1
@@ -71,12 +72,12 @@ def test_the_bell_rings_for_a_mention() -> None:
 
 def test_without_colour_no_attribute_is_written_and_with_it_some_are() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("mention")
+        at_the_prompt(alice).enter("mention")
         alice.sees("@alice look")
         alice.is_at("#lobby >")
         assert alice.screen.attributes == set()
     with Typist((*STAGE, "--color")) as alice:
-        at_the_prompt(alice).enters("mention")
+        at_the_prompt(alice).enter("mention")
         alice.sees("@alice look")
         assert "1;7" in alice.screen.attributes
 
@@ -86,73 +87,73 @@ def test_without_colour_no_attribute_is_written_and_with_it_some_are() -> None:
 
 def test_alt_enter_and_a_paste_make_one_message_of_several_lines() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).types(f"first{ALT_ENTER}second")
+        at_the_prompt(alice).type(f"first{ALT_ENTER}second")
         alice.sees("^      second$")
-        alice.enters("")
+        alice.enter("")
         alice.sees(r"^ {4}\| second$")
-        alice.types(PASTE.format("one\rtwo\r\nthree"))
+        alice.type(PASTE.format("one\rtwo\r\nthree"))
         alice.sees("^      three$")
-        alice.enters("")
+        alice.enter("")
         alice.sees(r"^ {4}\| three$")
-        assert len([row for row in alice.screen.everything if "#lobby alice:" in row]) == 2
+        assert len([row for row in alice.everything if "#lobby alice:" in row]) == 2
 
 
 def test_a_paste_of_many_lines_is_asked_about() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).types(PASTE.format("\n".join(f"line {number}" for number in range(12))))
+        at_the_prompt(alice).type(PASTE.format("\n".join(f"line {number}" for number in range(12))))
         alice.sees("line 11$")
-        alice.enters("")
+        alice.enter("")
         alice.is_at("12 lines: send as one message? y/n >")
-        alice.enters("n")
+        alice.enter("n")
         alice.sees("nothing was sent. Your text is back at the prompt.")
         alice.sees("^      line 11$")
-        alice.types("\x03")
+        alice.type("\x03")
         alice.is_at("#lobby >")
 
 
 def test_a_paste_is_made_safe_before_it_is_shown() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).types(PASTE.format("a\x9b31mb\u202ec"))
+        at_the_prompt(alice).type(PASTE.format("a\x9b31mb\u202ec"))
         alice.is_at("#lobby > ab\ufffdc")
 
 
 def test_earlier_lines_come_back_by_up_and_by_search() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).types(KEY_UP)
+        at_the_prompt(alice).type(KEY_UP)
         alice.is_at("#lobby > yesterday")
-        alice.types("\x03")
+        alice.type("\x03")
         alice.is_at("#lobby >")
-        alice.types("\x12before")
+        alice.type("\x12before")
         alice.sees("^#lobby > the day before yesterday$")
-        alice.enters("")
+        alice.enter("")
         alice.is_at("#lobby > the day before yesterday")
 
 
 def test_tab_completes_and_lists() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).types("/rec\t")
+        at_the_prompt(alice).type("/rec\t")
         alice.is_at("#lobby > /reconnect")
-        alice.types("\x03")
-        at_the_prompt(alice).types("/m\t\t")
+        alice.type("\x03")
+        at_the_prompt(alice).type("/m\t\t")
         alice.sees("^  /me  /members$")
         alice.is_at("#lobby > /me")
 
 
 def test_a_key_moves_between_rooms_and_what_is_typed_stays_with_its_room() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).types("for the lobby")
+        at_the_prompt(alice).type("for the lobby")
         alice.is_at("#lobby > for the lobby")
-        alice.types(ALT_DOWN)
+        alice.type(ALT_DOWN)
         alice.is_at("#dev >")
-        alice.types(ALT_DOWN)
+        alice.type(ALT_DOWN)
         alice.is_at("#lobby > for the lobby")
-        alice.types("\x03\x04")
+        alice.type("\x03\x04")
         assert alice.ends() == ExitCode.OK
 
 
 def test_a_refused_line_is_back_at_the_prompt() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("refuse this")
+        at_the_prompt(alice).enter("refuse this")
         alice.sees("room.not_member")
         alice.is_at("#lobby > refuse this")
 
@@ -162,25 +163,25 @@ def test_a_refused_line_is_back_at_the_prompt() -> None:
 
 def test_a_passphrase_is_never_shown_nor_kept_nor_brought_back() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("locked")
+        at_the_prompt(alice).enter("locked")
         alice.is_at("Passphrase of alice:")
-        alice.types("hunter22")
-        alice.types("\x15")  # Ctrl-U: cut
-        alice.types(KEY_UP)
-        alice.types("\x12")
-        alice.enters("hunter22")
+        alice.type("hunter22")
+        alice.type("\x15")  # Ctrl-U: cut
+        alice.type(KEY_UP)
+        alice.type("\x12")
+        alice.enter("hunter22")
         alice.sees("it has 8 letters")
-        at_the_prompt(alice).types("\x19")  # Ctrl-Y: paste what was cut
-        alice.types(KEY_UP)
+        at_the_prompt(alice).type("\x19")  # Ctrl-Y: paste what was cut
+        alice.type(KEY_UP)
         alice.is_at("#lobby > locked")
-        assert "hunter" not in alice.written
+        assert "hunter" not in alice.text
 
 
 def test_what_is_being_typed_waits_while_the_passphrase_is_asked_for() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("locked")
+        at_the_prompt(alice).enter("locked")
         alice.is_at("Passphrase of alice:")
-        alice.enters("hunter22")
+        alice.enter("hunter22")
         alice.sees("it has 8 letters")
         at_the_prompt(alice)
         assert alice.screen.cursor_column == len("#lobby > ")
@@ -191,16 +192,16 @@ def test_what_is_being_typed_waits_while_the_passphrase_is_asked_for() -> None:
 
 def test_offline_shows_a_countdown_at_the_prompt_and_the_lines_that_wait() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("offline")
+        at_the_prompt(alice).enter("offline")
         alice.is_at("#lobby (offline, next try in 3 s) >")
-        alice.enters("hello")
+        alice.enter("hello")
         alice.sees(r"^\* no connection, waits to be sent: #lobby hello$")
         alice.is_at("#lobby (offline, next try in 3 s, 1 line waits) >")
-        alice.enters("online")
+        alice.enter("online")
         alice.sees(r"^\* back: connected to team.example.org again")
-        alice.enters("/quit")
+        alice.enter("/quit")
         assert alice.ends() == ExitCode.PARTLY_SENT
-        assert alice.screen.everything[-3:] == ["! 1 line was not sent:", "  #lobby hello", "* left team.example.org"]
+        assert alice.everything[-3:] == ["! 1 line was not sent:", "  #lobby hello", "* left team.example.org"]
 
 
 # --- the end -------------------------------------------------------------------------------------
@@ -218,55 +219,54 @@ def test_offline_shows_a_countdown_at_the_prompt_and_the_lines_that_wait() -> No
 )
 def test_every_way_to_leave_gives_the_terminal_back_as_it_was(keys: str, code: ExitCode) -> None:
     with Typist() as alice:
-        before = alice.echoes
+        before = alice.is_cooked
         at_the_prompt(alice)
-        assert (before, alice.echoes) == (True, False)
-        alice.types(keys)
+        assert (before, alice.is_cooked) == (True, False)
+        alice.type(keys)
         assert alice.ends() == code
-        assert alice.screen.everything[-1] == "* left team.example.org"
-        assert "Traceback" not in alice.written
+        assert alice.everything[-1] == "* left team.example.org"
+        assert "Traceback" not in alice.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
     with Typist() as alice:
         at_the_prompt(alice)
-        alice.process.kill(number)
+        alice.signal(number)
         if number is signal.SIGINT:
             alice.sees("once more Ctrl-C")
-            alice.process.kill(number)
+            alice.signal(number)
         assert alice.ends() == ExitCode.INTERRUPTED
-        assert alice.screen.everything[-1] == "* left team.example.org"
+        assert alice.everything[-1] == "* left team.example.org"
 
 
 def test_a_draft_is_kept_at_the_end() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).types("half a line")
+        at_the_prompt(alice).type("half a line")
         alice.is_at("#lobby > half a line")
-        alice.process.kill(signal.SIGTERM)
+        alice.signal(signal.SIGTERM)
         assert alice.ends() == ExitCode.INTERRUPTED
-        assert "draft kept in lobby: half a line" in alice.written
+        assert "draft kept in lobby: half a line" in alice.text
 
 
 def test_a_client_that_stops_by_itself_ends_the_program_with_its_number() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("stopped")
+        at_the_prompt(alice).enter("stopped")
         assert alice.ends() == ExitCode.NETWORK
-        assert any("[net.lost]" in row for row in alice.screen.everything)
+        assert any("[net.lost]" in row for row in alice.everything)
 
 
 def test_a_fault_of_this_program_gives_the_terminal_back_and_is_seen() -> None:
     with Typist() as alice:
-        at_the_prompt(alice).enters("bug")
+        at_the_prompt(alice).enter("bug")
         assert alice.ends() == ExitCode.BUG
-        assert "a fault of this program" in alice.written
+        assert "a fault of this program" in alice.text
 
 
 def test_another_size_of_the_terminal_is_another_width_of_the_lines() -> None:
     with Typist(columns=80) as alice:
         at_the_prompt(alice)
-        alice.process.setwinsize(24, 40)
-        alice.screen = type(alice.screen)(24, 40)
-        alice.enters("word " * 12)
+        alice.resize(40)
+        alice.enter("word " * 12)
         alice.sees("^      word")
         alice.is_at("#lobby >")
