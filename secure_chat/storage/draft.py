@@ -1,6 +1,7 @@
 """What a batch would make of the state: decided on, thrown away when anything fails, current once the disk has it."""
 
 from collections.abc import Iterator
+from typing import Final, TypeAlias
 
 from secure_chat.errors import NotMember, RoomUnknown, TokenUnknown
 from secure_chat.protocol.codec import encode
@@ -11,9 +12,13 @@ from secure_chat.storage.event_kinds import KIND_OF
 from secure_chat.storage.outcomes import Blob, Change, Committed, Outcome
 from secure_chat.storage.queries import rooms as queries
 from secure_chat.storage.room_tail import read_tail
-from secure_chat.storage.sent_ids import SentId, SentIds
+from secure_chat.storage.sent_ids import SentId, SentIds, SentKey
 from secure_chat.storage.state import Account, Room, State
 from secure_chat.storage.statements import Statement, Value
+
+SentAs: TypeAlias = tuple[int | None, bytes | None, bytes | None]
+"""Device, client id and digest of a request, or three times nothing for what nobody asked for by an id."""
+NOT_SENT: Final[SentAs] = (None, None, None)
 
 
 class RoomDraft:
@@ -79,13 +84,12 @@ class Draft:
         self._rooms: dict[str, RoomDraft] = {}
         self._accounts: dict[int, Account] = {}
         self._account_numbers: dict[str, int] = {}
-        self._sent: dict[tuple[int, int, bytes], SentId] = {}
+        self._sent: dict[SentKey, SentId] = {}
         self._tails: dict[int, tuple[Blob, ...]] = {}
         self._newest_log_row = state.newest_log_row
         self._newest_room = state.newest_room
         self._log_rows: list[tuple[Value, ...]] = []
         self._text_rows: list[tuple[Value, ...]] = []
-        self._sent_rows: list[tuple[Value, ...]] = []
 
     def copy(self) -> "Draft":
         """A draft for one more entry, which can be thrown away by itself. All rows so far have been written."""
@@ -93,7 +97,7 @@ class Draft:
         copy.outcomes, copy.changes, copy.steps = list(self.outcomes), list(self.changes), self.steps
         copy._rooms = {name: room.copy() for name, room in self._rooms.items()}
         copy._accounts, copy._account_numbers = dict(self._accounts), dict(self._account_numbers)
-        copy._tails = dict(self._tails)
+        copy._sent, copy._tails = dict(self._sent), dict(self._tails)
         copy._newest_log_row, copy._newest_room = self._newest_log_row, self._newest_room
         return copy
 
@@ -158,7 +162,8 @@ class Draft:
         """What was sent under this id before, in this batch or in the last 48 hours."""
         if self._sent_ids.is_new(account, device, client_id):
             return None
-        return self._sent.get((account, device, client_id)) or self._sent_ids.find(account, device, client_id)
+        key = (account, device, client_id)
+        return self._sent.get(key) or self._sent_ids.find(key)
 
     def tail(self, room: RoomDraft) -> tuple[Blob, ...]:
         """The newest stored events of a room up to where this batch began, as much as one ring holds."""
@@ -167,7 +172,7 @@ class Draft:
         return self._tails[room.number]
 
     def one(self, statement: Statement, **values: Value) -> Row | None:
-        """The first row of an answer; shows what entries before wrote, but for the room log and the sent ids."""
+        """The first row of an answer; shows what entries before wrote, but for the room log."""
         return self._database.one(statement, **values)
 
     def all(self, statement: Statement, **values: Value) -> list[Row]:
@@ -176,22 +181,31 @@ class Draft:
 
     # --- what entries leave behind ---------------------------------------------------------------
 
-    def append(self, room: RoomDraft, account: int, event: RoomEvent, body: str | None = None) -> None:
-        """Take the event, whose number is the room's next, into the log; encoded here, once for everybody."""
+    def append(
+        self,
+        room: RoomDraft,
+        account: int,
+        event: RoomEvent,
+        *,
+        body: str | None = None,
+        sent_as: SentAs = NOT_SENT,
+    ) -> None:
+        """Take the event, whose number is the room's next, into the log; encoded here, once for everybody.
+
+        `account` is whose doing it was; `body` is what a search looks into; `sent_as` makes repeats known.
+        """
         self.steps += 1
         frame = encode(event)
         self._newest_log_row = row = self._newest_log_row + 1
         room.head = number = event.number
         room.frames.append(frame)
-        self._log_rows.append((row, room.number, number, event.time, KIND_OF[type(event)], account, body, frame))
+        kind, time = KIND_OF[type(event)], event.time
+        self._log_rows.append((row, room.number, number, time, kind, account, *sent_as, body, frame))
         if body is not None:
             self._text_rows.append((row, body))
-
-    def remember(self, account: int, device: int, client_id: bytes, sent: SentId) -> None:
-        """Keep what was sent under this id, for repeats."""
-        self.steps += 1
-        self._sent[(account, device, client_id)] = sent
-        self._sent_rows.append((account, device, client_id, sent.digest, sent.room, sent.number, sent.time))
+        device, client_id, digest = sent_as
+        if device is not None and client_id is not None and digest is not None:
+            self._sent[account, device, client_id] = SentId(digest, room.name, number, time)
 
     def add_room(self, name: str, created_by: int | None) -> RoomDraft:
         """A new room without members."""
@@ -239,9 +253,7 @@ class Draft:
                     )
         if self._text_rows:
             self._database.insert_many(queries.APPEND_TEXT, self._text_rows)
-        if self._sent_rows:
-            self._database.insert_many(queries.REMEMBER_SENT, self._sent_rows)
-        self._log_rows, self._text_rows, self._sent_rows = [], [], []
+        self._log_rows, self._text_rows = [], []
 
     def become_current(self) -> Committed:
         """Make the state what this batch has made of it; the disk has it. Cannot fail."""
@@ -262,5 +274,5 @@ class Draft:
         for account_now in self._accounts.values():
             state.put_account(account_now)
         state.newest_log_row, state.newest_room = self._newest_log_row, self._newest_room
-        self._sent_ids.trim()
+        self._sent_ids.adopt(self._sent)
         return Committed(self.outcomes, self.changes, appended)

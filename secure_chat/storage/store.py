@@ -36,7 +36,7 @@ class Store:
         self._database = database
         self._state = State.load(database)
         self._sent_ids = SentIds(database)
-        self._maintenance = Maintenance(database)
+        self._maintenance = Maintenance(database, self._sent_ids)
         self._failure: StorageFailed | None = None
 
     @classmethod

@@ -182,8 +182,8 @@ memberships: Final = Table(
     sqlite_with_rowid=False,
 )
 
-# `id` rises over all rooms: full text wants ascending rows, and a search pages by it. No foreign keys here and in
-# `sent_ids`: both are written for every message, from state that was loaded through those keys.
+# `id` rises over all rooms: full text wants ascending rows, and a search pages by it. No foreign keys: it is written
+# for every message, from state that was loaded through those keys.
 room_log: Final = Table(
     "room_log",
     metadata,
@@ -192,23 +192,35 @@ room_log: Final = Table(
     Column("number", BigInteger, nullable=False),  # from 1, without gaps
     Column("time", BigInteger, nullable=False),
     Column("kind", Integer, nullable=False),  # EventKind
-    Column("account", Integer),  # who said, came or went
+    Column("account", Integer),  # who said, came, went or kicked
+    Column("device_id", BigInteger),  # with `client_id`: what it was sent under, if by somebody's request
+    Column("client_id", LargeBinary(16)),
+    Column("digest", LargeBinary(16)),  # of what was asked, so that a repeat is known from another use of the id
     Column("body", Text),  # of a message: what is searched
     Column("frame", LargeBinary, nullable=False),  # as every member receives it
     UniqueConstraint("room", "number"),
 )
 
-# The key rises for each run of a client, so that new rows land beside the last ones.
+# What was sent under which id, of the log's rows up to the mark "sent_ids": many rows at a time are put here in order
+# of their key, because the senders of one transaction would each cost it a page.
 sent_ids: Final = Table(
     "sent_ids",
     metadata,
     Column("account", Integer, primary_key=True),
     Column("device_id", BigInteger, primary_key=True),
     Column("client_id", LargeBinary(16), primary_key=True),
-    Column("digest", LargeBinary(16), nullable=False),  # of what was asked
-    Column("room", Text, nullable=False),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("room", Integer, nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("time", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+marks: Final = Table(
+    "marks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("row", Integer, nullable=False),  # of `room_log`: up to here it is done
     sqlite_with_rowid=False,
 )
 

@@ -18,7 +18,7 @@ from secure_chat.storage.draft import Draft
 from secure_chat.storage.entries import CreateRoom, Entry, JoinRoom, PostMessage
 from secure_chat.storage.faults import disk_fault
 from secure_chat.storage.outcomes import Numbered, Refused, Settled
-from tests.storage.opened import Opened, appended, post
+from tests.storage.opened import HOUR_MS, Opened, appended, post
 
 
 class FailingConnection(sqlite3.Connection):
@@ -179,7 +179,7 @@ def test_a_failed_disk_ends_writing_for_good_and_the_acknowledged_stays(
     assert failing.post(alice, "lobby", "after").number == 3
 
 
-@pytest.mark.parametrize("words", ["COMMIT", "INSERT INTO room_log", "INSERT INTO sent_ids", "BEGIN"])
+@pytest.mark.parametrize("words", ["COMMIT", "INSERT INTO room_log", "INSERT INTO room_text", "BEGIN"])
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY])
 def test_a_full_disk_refuses_the_batch_as_a_whole_and_ends_with_the_first_room_there_is(
     failing: FailingStore, words: str, code: int
@@ -199,6 +199,32 @@ def test_a_full_disk_refuses_the_batch_as_a_whole_and_ends_with_the_first_room_t
     assert [event.number for event in appended(committed, "lobby")] == [2]
     assert [event.number for event in appended(committed, "dev")] == [1]
     assert not failing.store.failed
+
+
+def settle(opened: Opened) -> None:
+    """An idle hour."""
+    opened.now += HOUR_MS
+    while opened.store.maintain(opened.now, idle=True):
+        pass
+
+
+@pytest.mark.parametrize("words", ["INSERT INTO sent_ids", "INSERT OR REPLACE INTO marks", "COMMIT"])
+def test_maintenance_on_a_full_disk_changes_nothing_and_is_done_later(failing: FailingStore, words: str) -> None:
+    alice = failing.register("alice")
+    entry = post(alice, "lobby", "hello")
+    first = failing.outcome(entry)
+    failing.fail_at(words, sqlite_error(sqlite3.SQLITE_FULL))
+
+    with pytest.raises(StorageFull):
+        settle(failing)
+
+    failing.fail_at("", None)
+    assert failing.outcome(entry) == first
+    settle(failing)
+    assert failing.store._sent_ids.waiting == 0
+    assert failing.outcome(entry) == first
+    failing.reopen()
+    assert failing.outcome(entry) == first
 
 
 def test_a_database_that_really_is_full_says_so_and_goes_on_later(failing: FailingStore) -> None:

@@ -13,6 +13,14 @@ from secure_chat.storage.outcomes import Numbered, Refused
 from tests.storage.opened import HOUR_MS, Opened, post
 
 
+def rest(opened: Opened) -> None:
+    """An idle hour: what was in the log alone is in the table then."""
+    opened.now += HOUR_MS
+    while opened.store.maintain(opened.now, idle=True):
+        pass
+    assert opened.store._sent_ids.waiting == 0
+
+
 def test_a_repeat_gets_the_first_answer_and_is_stored_once(opened: Opened) -> None:
     alice = opened.register("alice")
     entry = PostMessage(alice.account, alice.device, "lobby", alice.client_id(), "hello", changed=True)
@@ -36,12 +44,15 @@ def test_a_repeat_within_one_batch_gets_the_same_number(opened: Opened) -> None:
     assert len(opened.events("lobby")) == 3
 
 
+@pytest.mark.parametrize("moved", [False, True])
 def test_a_repeat_is_known_after_a_restart_and_so_are_lower_ids_of_its_run(
-    opened: Opened, caplog: pytest.LogCaptureFixture
+    opened: Opened, caplog: pytest.LogCaptureFixture, moved: bool
 ) -> None:
     alice = opened.register("alice")
     entries = [post(alice, "lobby", str(number)) for number in range(5)]
     first = opened.commit(*entries).outcomes
+    if moved:
+        rest(opened)
 
     opened.reopen()
 
@@ -52,6 +63,23 @@ def test_a_repeat_is_known_after_a_restart_and_so_are_lower_ids_of_its_run(
     assert opened.post(alice, "lobby", "another").number == 8
     assert opened.commit(*entries).outcomes == first
     assert caplog.text == ""  # known at once, not by a batch that failed and was done again
+
+
+def test_a_run_that_is_partly_in_the_table_is_known_as_a_whole(opened: Opened) -> None:
+    alice = opened.register("alice")
+    low, moved, late, new = (alice.client_id() for _ in range(4))
+
+    def entry(client_id: bytes) -> PostMessage:
+        return PostMessage(alice.account, alice.device, "lobby", client_id, client_id.hex())
+
+    first = opened.outcome(entry(moved))
+    rest(opened)
+    opened.reopen()
+    second = opened.outcome(entry(low))  # lower than what the table has, and in the log alone
+    opened.reopen()
+
+    assert opened.commit(entry(moved), entry(low)).outcomes == [first, second]
+    assert [opened.settled(entry(each), Numbered).number for each in (new, late)] == [4, 5]
 
 
 def test_an_id_below_the_highest_that_was_never_used_is_still_taken(opened: Opened) -> None:
@@ -73,8 +101,10 @@ def test_more_runs_than_are_remembered_change_nothing(opened: Opened, monkeypatc
 
     assert [opened.outcome(entry) for entry in entries] == first
     assert opened.commit(*entries, *entries).outcomes == first + first
+    rest(opened)
+    assert [opened.outcome(entry) for entry in entries] == first
     opened.post(alice, "lobby", "one more")
-    assert len(opened.store._sent_ids._highest) <= 3
+    assert len(opened.store._sent_ids._highest) <= 4
 
 
 def test_the_same_id_with_another_content_is_refused(opened: Opened) -> None:

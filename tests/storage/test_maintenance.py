@@ -7,7 +7,7 @@ import pytest
 
 from secure_chat.limits import IDEMPOTENCY_HOURS, SWEEP_ROWS
 from secure_chat.storage.database import DATABASE_NAME
-from secure_chat.storage.maintenance import MERGE_AFTER_COMMITS, SWEEP_EVERY_MS
+from secure_chat.storage.maintenance import MERGE_AFTER_COMMITS, MOVE_AFTER, SWEEP_EVERY_MS
 from tests.storage.opened import HOUR_MS, Opened, post
 
 
@@ -102,9 +102,26 @@ def test_expired_ids_go_in_small_steps_once_an_hour(opened: Opened) -> None:
 def test_a_busy_turn_does_nothing_that_can_wait(opened: Opened) -> None:
     alice = opened.register("alice")
     opened.post(alice, "lobby", "hello")
+    settle(opened)
     opened.now += (IDEMPOTENCY_HOURS + 1) * HOUR_MS
 
     for _ in range(5):
         assert not opened.store.maintain(opened.now, idle=False)
 
     assert count(opened, "SELECT count(*) FROM sent_ids") == 1
+
+
+def test_sent_ids_move_into_their_table_even_when_there_is_never_an_idle_turn(opened: Opened) -> None:
+    alice = opened.register("alice")
+    entries = [post(alice, "lobby", str(number)) for number in range(MOVE_AFTER + 500)]
+    first = []
+    for start in range(0, len(entries), 100):
+        first += opened.commit(*entries[start : start + 100]).outcomes
+        opened.store.maintain(opened.now, idle=False)
+        assert opened.store._sent_ids.waiting < MOVE_AFTER + 300
+
+    assert opened.store._sent_ids.waiting < MOVE_AFTER
+    assert count(opened, "SELECT count(*) FROM sent_ids") >= MOVE_AFTER
+    assert opened.commit(*entries).outcomes == first
+    opened.reopen()
+    assert opened.commit(*entries).outcomes == first

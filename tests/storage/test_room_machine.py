@@ -184,7 +184,7 @@ class RoomMachine(RuleBasedStateMachine):
         self._take_over(self.opened.store.commit(self.batch, self.now))
 
     @precondition(lambda self: self.batch)
-    @rule(words=st.sampled_from(("COMMIT", "INSERT INTO room_log", "INSERT INTO sent_ids", "UPDATE rooms")))
+    @rule(words=st.sampled_from(("COMMIT", "INSERT INTO room_log", "INSERT INTO room_text", "UPDATE rooms")))
     def fail_to_commit(self, words: str) -> None:
         self.opened.fail_at(words, sqlite_error(sqlite3.SQLITE_FULL))
         try:

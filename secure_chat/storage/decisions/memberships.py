@@ -3,7 +3,7 @@
 from secure_chat.errors import RoomLimit
 from secure_chat.limits import MAX_ROOMS_PER_ACCOUNT
 from secure_chat.protocol.events import Joined, Kicked, Left
-from secure_chat.storage.draft import Draft, RoomDraft
+from secure_chat.storage.draft import Draft, RoomDraft, SentAs
 from secure_chat.storage.outcomes import MembershipBegan, MembershipEnded
 from secure_chat.storage.queries import rooms as queries
 from secure_chat.storage.state import Account
@@ -26,21 +26,23 @@ def begin(draft: Draft, room: RoomDraft, account: Account) -> None:
 
 def leave(draft: Draft, room: RoomDraft, account: Account) -> None:
     """The member goes, or its account does."""
-    _end(draft, room, account, Left(room=room.name, number=room.head + 1, time=draft.now_ms, name=account.name))
-
-
-def kick(draft: Draft, room: RoomDraft, account: Account, by: Account, reason: str) -> None:
-    """An administrator ends it."""
-    number = room.head + 1
-    event = Kicked(room.name, number, draft.now_ms, name=account.name, by=by.name, reason=reason)
-    _end(draft, room, account, event)
-
-
-def _end(draft: Draft, room: RoomDraft, account: Account, event: Left | Kicked) -> None:
+    event = Left(room=room.name, number=room.head + 1, time=draft.now_ms, name=account.name)
     draft.append(room, account.number, event)
+    _end(draft, room, account)
+
+
+def kick(draft: Draft, room: RoomDraft, account: Account, by: Account, reason: str, sent_as: SentAs) -> None:
+    """An administrator ends it."""
+    event = Kicked(room.name, room.head + 1, draft.now_ms, name=account.name, by=by.name, reason=reason)
+    draft.append(room, by.number, event, sent_as=sent_as)
+    _end(draft, room, account)
+
+
+def _end(draft: Draft, room: RoomDraft, account: Account) -> None:
+    """The room's newest event has ended the membership."""
     room.remove_member(account.number)
     draft.write(queries.REMOVE_MEMBER, member=account.number, room_number=room.number)
-    draft.announce(MembershipEnded(room.name, account.number, event.number))
+    draft.announce(MembershipEnded(room.name, account.number, room.head))
 
 
 def cut(draft: Draft, account: Account) -> None:

@@ -4,7 +4,7 @@ from secure_chat.errors import NotMember, PermissionDenied, UserUnknown
 from secure_chat.protocol.events import Message, TopicSet
 from secure_chat.protocol.states import Role
 from secure_chat.storage.decisions import memberships
-from secure_chat.storage.decisions.repeats import digest_of, first_answer, numbered
+from secure_chat.storage.decisions.repeats import digest_of, first_answer
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.entries import Kick, PostMessage, SetTopic
 from secure_chat.storage.outcomes import Numbered
@@ -21,8 +21,8 @@ def post(entry: PostMessage, draft: Draft) -> Numbered:
     room = draft.room_of_member(entry.room, entry.account)
     number = room.head + 1
     event = Message(entry.room, number, draft.now_ms, actor.name, entry.client_id, entry.text, entry.action)
-    draft.append(room, entry.account, event, entry.text)
-    return numbered(draft, entry, digest, number, changed)
+    draft.append(room, entry.account, event, body=entry.text, sent_as=(entry.device, entry.client_id, digest))
+    return Numbered(entry.room, number, draft.now_ms, changed)
 
 
 def set_topic(entry: SetTopic, draft: Draft) -> Numbered:
@@ -34,9 +34,10 @@ def set_topic(entry: SetTopic, draft: Draft) -> Numbered:
         return answer
     room = draft.room_of_member(entry.room, entry.account)
     number = room.head + 1
-    draft.append(room, entry.account, TopicSet(entry.room, number, draft.now_ms, actor.name, entry.text))
+    event = TopicSet(entry.room, number, draft.now_ms, actor.name, entry.text)
+    draft.append(room, entry.account, event, sent_as=(entry.device, entry.client_id, digest))
     room.topic = entry.text
-    return numbered(draft, entry, digest, number, changed)
+    return Numbered(entry.room, number, draft.now_ms, changed)
 
 
 def kick(entry: Kick, draft: Draft) -> Numbered:
@@ -53,5 +54,5 @@ def kick(entry: Kick, draft: Draft) -> Numbered:
         raise UserUnknown(f"There is no user {entry.name}.")
     if room.member_since(kicked.number) is None:
         raise NotMember(f"{kicked.name} is not a member of #{room.name}.", hint="who is: /members")
-    memberships.kick(draft, room, kicked, actor, entry.reason)
-    return numbered(draft, entry, digest, room.head, None)
+    memberships.kick(draft, room, kicked, actor, entry.reason, (entry.device, entry.client_id, digest))
+    return Numbered(room.name, room.head, draft.now_ms)

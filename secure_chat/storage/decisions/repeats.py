@@ -7,7 +7,7 @@ from secure_chat.errors import ClientIdReused
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.entries import Kick, PostMessage, SetTopic
 from secure_chat.storage.outcomes import Numbered
-from secure_chat.storage.sent_ids import DIGEST_BYTES, SentId
+from secure_chat.storage.sent_ids import DIGEST_BYTES
 
 
 def digest_of(kind: str, *parts: str) -> bytes:
@@ -25,11 +25,3 @@ def first_answer(
     if not hmac.compare_digest(sent.digest, digest):
         raise ClientIdReused
     return Numbered(sent.room, sent.number, sent.time, changed)
-
-
-def numbered(
-    draft: Draft, entry: PostMessage | SetTopic | Kick, digest: bytes, number: int, changed: str | None
-) -> Numbered:
-    """The first answer, kept for repeats."""
-    draft.remember(entry.account, entry.device, entry.client_id, SentId(digest, entry.room, number, draft.now_ms))
-    return Numbered(entry.room, number, draft.now_ms, changed)

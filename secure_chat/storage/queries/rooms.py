@@ -1,11 +1,11 @@
-"""Rooms, members, the room log and the sent ids: what the journal writes and looks up."""
+"""Rooms, members and the room log: what the journal writes and looks up."""
 
 from typing import Final
 
-from sqlalchemy import Column, Integer, LargeBinary, MetaData, Table, Text, delete, func, select, update
+from sqlalchemy import Column, Integer, MetaData, Table, Text, delete, select, update
 
 from secure_chat.storage.statements import compiled, insertion, parameter
-from secure_chat.storage.tables import memberships, room_log, rooms, sent_ids
+from secure_chat.storage.tables import memberships, room_log, rooms
 
 # Full text is a table to SQLite only; it has the rows of `room_log` that have a body.
 ROOM_TEXT: Final = Table("room_text", MetaData(), Column("rowid", Integer), Column("body", Text))
@@ -31,21 +31,4 @@ TAIL: Final = compiled(
     .where(room_log.c.room == parameter("room_number"), room_log.c.number <= parameter("last"))
     .order_by(room_log.c.number.desc())
     .limit(parameter("rows"))
-)
-
-REMEMBER_SENT: Final = insertion(sent_ids)
-FIND_SENT: Final = compiled(
-    select(sent_ids.c.digest, sent_ids.c.room, sent_ids.c.number, sent_ids.c.time).where(
-        sent_ids.c.account == parameter("account"),
-        sent_ids.c.device_id == parameter("device_id"),
-        sent_ids.c.client_id == parameter("client_id", LargeBinary),
-    )
-)
-HIGHEST_OF_RUN: Final = compiled(
-    select(func.max(sent_ids.c.client_id)).where(
-        sent_ids.c.account == parameter("account"),
-        sent_ids.c.device_id == parameter("device_id"),
-        sent_ids.c.client_id >= parameter("lowest", LargeBinary),
-        sent_ids.c.client_id <= parameter("highest", LargeBinary),
-    )
 )

@@ -192,6 +192,9 @@ def _rooms() -> None:
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("kind", sa.Integer(), nullable=False),
         sa.Column("account", sa.Integer()),
+        sa.Column("device_id", sa.BigInteger()),
+        sa.Column("client_id", sa.LargeBinary(16)),
+        sa.Column("digest", sa.LargeBinary(16)),
         sa.Column("body", sa.Text()),
         sa.Column("frame", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
@@ -203,10 +206,17 @@ def _rooms() -> None:
         sa.Column("device_id", sa.BigInteger(), nullable=False),
         sa.Column("client_id", sa.LargeBinary(16), nullable=False),
         sa.Column("digest", sa.LargeBinary(16), nullable=False),
-        sa.Column("room", sa.Text(), nullable=False),
+        sa.Column("room", sa.Integer(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("account", "device_id", "client_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "marks",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("row", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
         sqlite_with_rowid=False,
     )
 
