@@ -22,15 +22,18 @@ class _Account:
     role: Role
     connections: set[int]
     rooms: set[str]
-    gone_at: float = 0.0  # the end of the grace, when no connection is left
+    gone_at: float | None = None  # the end of the grace, when no connection is left
 
 
 @dataclass(slots=True)
 class _Room:
-    """What a room has been told. `before` has, for each account that changed since, whether it was shown as online."""
+    """What a room has been told. `changed`: accounts, and their names, that came or went since, in whatever order.
+
+    Who did both is told as he is now, not left out: somebody may have asked for the list in between.
+    """
 
     online: set[int] = field(default_factory=set)
-    before: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    changed: dict[int, str] = field(default_factory=dict)
     told_count: int = 0
     next_time: float = 0.0
     waiting: bool = False
@@ -41,8 +44,7 @@ class PresenceTable:
 
     An account is online from its first connection until its last has ended and `grace` seconds have passed, or at
     once when its session was ended. A room hears of it in one delta for each `PRESENCE_INTERVAL_SECONDS`, the first
-    at once; who went and came back within one delta is not mentioned. A room of `PRESENCE_COUNT_ONLY_MEMBERS` members
-    hears the number alone.
+    at once. A room of `PRESENCE_COUNT_ONLY_MEMBERS` members hears the number alone.
     """
 
     def __init__(self, members: Iterable[tuple[str, int]] = (), grace: float = PRESENCE_GRACE_SECONDS) -> None:
@@ -62,7 +64,7 @@ class PresenceTable:
         known = self._accounts.get(account)
         if known is not None:
             known.connections.add(connection)
-            known.gone_at = 0.0
+            known.gone_at = None
             return
         self._accounts[account] = added = _Account(name, role, {connection}, set(rooms))
         bisect.insort(self._sorted, (name, account))
@@ -115,7 +117,7 @@ class PresenceTable:
             known.rooms.discard(room)
             state = self._rooms[room]
             state.online.discard(account)
-            state.before.pop(account, None)
+            state.changed.pop(account, None)
             self._changed(room, state)
 
     # --- what is to be told ----------------------------------------------------------------------------
@@ -130,7 +132,7 @@ class PresenceTable:
         while self._ending and self._ending[0][0] <= now:
             end, account = heapq.heappop(self._ending)
             known = self._accounts.get(account)
-            if known is not None and not known.connections and known.gone_at == end:
+            if known is not None and known.gone_at == end:  # not one that was ended by a reconnect
                 self._remove(account, known)
         deltas: list[Presence] = []
         while self._due and self._due[0][0] <= now:
@@ -164,13 +166,13 @@ class PresenceTable:
         for room in known.rooms:
             state = self._rooms[room]
             state.online.discard(account)
-            state.before.setdefault(account, (known.name, True))
+            state.changed[account] = known.name
             self._changed(room, state)
 
     def _appear(self, room: str, account: int, name: str) -> None:
         state = self._rooms.setdefault(room, _Room())
         state.online.add(account)
-        state.before.setdefault(account, (name, False))
+        state.changed[account] = name
         self._changed(room, state)
 
     def _changed(self, room: str, state: _Room) -> None:
@@ -179,22 +181,17 @@ class PresenceTable:
             heapq.heappush(self._due, (state.next_time, room))
 
     def _tell(self, room: str, state: _Room, now: float) -> Presence | None:
-        before, state.before, state.waiting = state.before, {}, False
+        changed, state.changed, state.waiting = state.changed, {}, False
         count = len(state.online)
-        came: list[str] = []
-        went: list[str] = []
-        if self._members.get(room, 0) < PRESENCE_COUNT_ONLY_MEMBERS:
-            for account, (name, was_online) in before.items():
-                is_online = account in state.online
-                if is_online != was_online:
-                    (came if is_online else went).append(name)
+        is_small = self._members.get(room, 0) < PRESENCE_COUNT_ONLY_MEMBERS
+        came = sorted(name for account, name in changed.items() if account in state.online) if is_small else []
+        went = sorted(name for account, name in changed.items() if account not in state.online) if is_small else []
         is_news = bool(came or went) or count != state.told_count
         state.told_count = count
-        if is_news:
-            state.next_time = now + PRESENCE_INTERVAL_SECONDS
         if not is_news or not state.online:
             return None  # nothing to tell, or nobody to be told
-        return Presence(room, sorted(came), sorted(went), count)
+        state.next_time = now + PRESENCE_INTERVAL_SECONDS
+        return Presence(room, came, went, count)
 
 
 def _name_of(row: tuple[str, int]) -> str:
