@@ -183,7 +183,7 @@ def _from_flags(flags: Iterable[tuple[str, str]]) -> list[Assignment]:
     for key, value in flags:
         if key not in _BY_KEY:
             raise _unknown("arguments", key)
-        origin = Origin(key, Source.FLAG, key)
+        origin = Origin(key, Source.FLAG, "arguments")
         assignments.append(Assignment(key, value, origin, Path.cwd(), is_text=True))
     return assignments
 
@@ -263,7 +263,7 @@ def _suggestion(table: str, name: str) -> str:
 def _converted(assignment: Assignment) -> Any:
     """The checked value. Raises `SettingInvalid`."""
     row = _BY_KEY[assignment.key]
-    place, name = assignment.origin.place, row.name
+    place, name = assignment.origin.place, row.key if assignment.is_text else row.name
 
     def path_of(kind: type, value: object) -> object:
         if kind is not Path or not isinstance(value, str):
