@@ -103,7 +103,8 @@ def test_more_runs_than_are_remembered_change_nothing(opened: Opened, monkeypatc
     assert opened.commit(*entries, *entries).outcomes == first + first
     rest(opened)
     assert [opened.outcome(entry) for entry in entries] == first
-    opened.post(alice, "lobby", "one more")
+    more = post(alice, "lobby", "one more")  # all other runs are forgotten now, not this one
+    assert opened.outcome(more) == opened.outcome(more)
     assert len(opened.store._sent_ids._highest) <= 4
 
 
