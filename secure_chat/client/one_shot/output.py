@@ -1,5 +1,6 @@
 """Where a one-shot command's words go: data to standard output, talk and errors to standard error."""
 
+import os
 import sys
 from dataclasses import dataclass
 
@@ -20,6 +21,10 @@ class Output:
             import msgspec
 
             text = msgspec.json.encode(record).decode("utf-8")
+        elif sys.stdout.isatty():
+            from secure_chat.client.one_shot.text_form import folded
+
+            text = folded(text, os.get_terminal_size(sys.stdout.fileno()).columns)
         print(text, flush=True)
 
     def say(self, text: str) -> None:

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Final
 
+from secure_chat.client.line.lines import line, rows
 from secure_chat.errors import ChatError
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
-from secure_chat.sanitize import one_line, sanitize
+from secure_chat.sanitize import cells, one_line, sanitize
 
 _CONTINUED: Final = "\n    "
 _LATEST_MS: Final = 253_402_300_799_000  # the end of the year 9999, where the calendar of this language ends
@@ -31,6 +32,18 @@ def _what(event: RoomEvent) -> str:
         case Kicked():
             reason = f": {one_line(event.reason)}" if event.reason else ""
             return f"* {one_line(event.name)} was kicked by {one_line(event.by)}{reason}"
+
+
+def folded(text: str, columns: int) -> str:
+    """Lines for a terminal of that width: what does not fit goes on in a row that is set in.
+
+    Else the terminal would go on at its edge, where a text could go on like somebody else's line.
+    """
+    return "\n".join(_folded_line(each, columns) if cells(each) >= columns else each for each in text.split("\n"))
+
+
+def _folded_line(text: str, columns: int) -> str:
+    return "\n".join("".join(piece.text for piece in row) for row in rows(line(text), columns))
 
 
 def time_of(milliseconds: int) -> str:

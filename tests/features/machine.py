@@ -1,0 +1,85 @@
+"""A person's own machine: a home in which nothing is known, the client's commands as processes, the line client."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tests.support.command import PATIENCE_SECONDS, home
+from tests.support.pseudo_terminal import COLUMNS, TerminalProcess
+from tests.tools.calls import ROOT, Done
+
+CLIENT: Final = (sys.executable, "-m", "secure_chat.client.main")
+PASSPHRASE: Final = "correct horse battery staple"
+
+
+class Machine:
+    """One person's machine. `passphrase`: lies in a private file that the client is told of, unless it is typed."""
+
+    def __init__(self, directory: Path, passphrase: str = PASSPHRASE) -> None:
+        self.home = directory
+        self.home.mkdir(mode=0o700)
+        self.passphrase = passphrase
+        self.passphrase_file = self.home / "passphrase"
+        self.passphrase_file.write_text(f"{passphrase}\n", encoding="utf-8")
+        self.passphrase_file.chmod(0o600)
+
+    @property
+    def data(self) -> Path:
+        """Where the client keeps profiles."""
+        return self.home / ".local" / "share" / "secure-chat"
+
+    def environment(self, *, at_hand: bool = True, **more: str) -> dict[str, str]:
+        """All that the client sees of this machine. `at_hand`: the passphrase need not be typed."""
+        file = {"SECURE_CHAT_PASSPHRASE_FILE": str(self.passphrase_file)} if at_hand else {}
+        path = f"{ROOT}{os.pathsep}{ROOT / 'tools'}"
+        return home(self.home, PYTHONPATH=path, LC_ALL="C.UTF-8", TZ="UTC", **file, **more)
+
+    def run(self, *arguments: str, typed: str = "", at_hand: bool = True) -> Done:
+        """A command of the client to its end, `typed` on its standard input."""
+        with self.started(*arguments, typed=typed, at_hand=at_hand) as process:
+            stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
+        return Done(process.returncode, stdout, stderr)
+
+    def done(self, *arguments: str, typed: str = "") -> Done:
+        """The same for a command that must succeed."""
+        done = self.run(*arguments, typed=typed)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    @contextmanager
+    def started(self, *arguments: str, typed: str = "", at_hand: bool = True) -> Iterator[subprocess.Popen[str]]:
+        """A command of the client that runs on; killed at the end of the block if it still does."""
+        process = subprocess.Popen(
+            [*CLIENT, *arguments],
+            cwd=self.home,
+            env=self.environment(at_hand=at_hand),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        try:
+            assert process.stdin is not None
+            process.stdin.write(typed)
+            process.stdin.flush()
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate(timeout=PATIENCE_SECONDS)
+
+    def join(self, link: str, name: str) -> Done:
+        """Make an account, everything typed."""
+        return self.run("join", typed=f"{link}\n{name}\n{self.passphrase}\n{self.passphrase}\n", at_hand=False)
+
+    def at_terminal(
+        self, *arguments: str, at_hand: bool = True, columns: int = COLUMNS, term: str = "xterm", **more: str
+    ) -> TerminalProcess:
+        """The line client, or a command, at a terminal; uncoloured unless `NO_COLOR` is said to be empty."""
+        environment = self.environment(at_hand=at_hand, **{"TERM": term, "NO_COLOR": "1", **more})
+        return TerminalProcess([*CLIENT, *arguments], environment, self.home, columns=columns)
