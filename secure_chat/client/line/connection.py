@@ -1,7 +1,7 @@
 """What is said about the connection: connected, offline and why, the countdown, back again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from secure_chat.client.events import Connected, Countdown, Disconnected, ServerStopping
 from secure_chat.client.line.error_words import error_line
@@ -25,7 +25,7 @@ class ConnectionState:
     _was_online: bool = False
     _countdown: int | None = None  # seconds until the next attempt
     _offline_since: int | None = None
-    _told_code: str = ""
+    _told: set[str] = field(default_factory=set)  # codes of the errors of this absence
     _attempts: int = 0
 
     # --- the prompt ------------------------------------------------------------------------------
@@ -64,17 +64,18 @@ class ConnectionState:
             going = f"; {waiting} waiting {'line goes' if waiting == 1 else 'lines go'} out now" if waiting else ""
             lines = [notice(f"back: connected to {server} again{self._after()}{going}")]
         self.is_online = self._was_online = True
-        self._countdown, self._offline_since, self._told_code, self._attempts = None, None, "", 0
+        self._countdown, self._offline_since, self._attempts = None, None, 0
+        self._told.clear()
         return lines
 
     def disconnected(self, event: Disconnected) -> list[Line]:
-        """There is none, and why. The same reason is said again at the 2nd, 4th, 8th... attempt only."""
+        """There is none, and why. A reason that was said is said again at the 2nd, 4th, 8th... attempt only."""
         self.is_online = False
         self._attempts += 1
         self._countdown = None if event.retry_in is None else max(0, round(event.retry_in))
         if self._offline_since is None:
             self._offline_since = self.now_ms()
-        if event.error.code == self._told_code and self._attempts & (self._attempts - 1):
+        if event.error.code in self._told and self._attempts & (self._attempts - 1):
             return []
         return [self._offline_line(event.error, event.retry_in)]
 
@@ -87,8 +88,8 @@ class ConnectionState:
         return "" if self._offline_since is None else self.times.since(self._offline_since, self.now_ms())
 
     def _offline_line(self, error: ChatError, retry_in: float | None) -> Line:
-        is_new = error.code != self._told_code
-        self._told_code = error.code
+        is_new = error.code not in self._told
+        self._told.add(error.code)
         then = "" if retry_in is None else f", trying again in {max(1, round(retry_in))} s"
         if is_new:
             return error_line(error, f"You are offline since {self.offline_since()}{then}.")

@@ -98,6 +98,13 @@ def test_the_same_reason_is_said_ever_more_rarely(alice: Person) -> None:
     drawn = [alice.hears(e.Disconnected(NothingAnswers(), 4.0)) for _ in range(16)]
     assert [len(lines) for lines in drawn] == [1, 1, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
     assert drawn[1] == ["! still offline since 10:00, trying again in 4 s. [net.refused]"]
+
+
+def test_two_reasons_that_take_turns_do_not_flood_the_screen(alice: Person) -> None:
+    reasons = (NothingAnswers(), ConnectionLost())
+    drawn = [alice.hears(e.Disconnected(reasons[attempt % 2], 0.2)) for attempt in range(64)]
+    assert sum(map(len, drawn)) == 7
+    alice.hears(connected("dev", "lobby"))
     assert len(alice.hears(e.Disconnected(ConnectionLost(), 4.0))) == 1
 
 
