@@ -30,6 +30,7 @@ from secure_chat.client.profiles import Profile, Profiles, data_directory
 from secure_chat.client.settings import Settings
 from secure_chat.client.vault.vault import Vault
 from secure_chat.errors import ChatError, ConnectionLost, InternalError
+from secure_chat.sanitize import one_line
 
 PATIENCE_SECONDS: Final = 60.0  # without a connection, once there was one
 
@@ -142,9 +143,9 @@ class ConnectedAccount:
             case Told():
                 self._output.say(explain(event.error))
             case LineDelayed():
-                self._output.say(f"{explain(event.error)} Going on in {event.seconds:.1f} s.")
+                self._output.say(f"{one_line(event.error.sentence)} Going on in {event.seconds:.1f} s.")
             case Disconnected(error=ChatError() as error, retry_in=float() as seconds):
-                self._output.say(f"{explain(error)} Trying again in {seconds:.0f} s.")
+                self._output.say(f"{one_line(error.sentence)} Trying again in {seconds:.0f} s.")
             case _:
                 return
 

@@ -43,11 +43,12 @@ class Output:
 
         if self.json:
             from secure_chat.client.one_shot.records import ErrorRecord
+            from secure_chat.sanitize import one_line
 
             record = ErrorRecord(
                 code=error.code,
-                sentence=error.sentence,
-                next_step=error.next_step,
+                sentence=one_line(error.sentence),
+                next_step=one_line(error.next_step),
                 retry_after=error.retry_after,
             )
             self.data(record, "")

@@ -56,10 +56,11 @@ def time_of(milliseconds: int) -> str:
 
 
 def explain(error: ChatError) -> str:
-    """What happened, the next step, the code: on one line."""
-    hint = one_line(error.next_step)
-    parts = [one_line(error.sentence), f"{hint[:1].upper()}{hint[1:]}" + ("" if hint[-1:] in ".?!" else ".")]
-    return " ".join([*(part for part in parts if part.strip(" .")), f"[{error.code}]"])
+    """What happened and its code, and on a line of its own the next step, as it can be typed."""
+    lines = [f"secure-chat: {one_line(error.sentence)} [{one_line(error.code)}]"]
+    if error.next_step:
+        lines.append(f"  {one_line(error.next_step)}")
+    return "\n".join(lines)
 
 
 def _text(text: str) -> str:
