@@ -1,5 +1,6 @@
 """The I/O core running in this process on loopback, over the real database, with limits that a test may lower."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from secure_chat.certificates.contexts import server_context
 from secure_chat.certificates.store import load_server_identity
 from secure_chat.errors import Busy
 from secure_chat.limits import BCRYPT_COST_FLOOR
+from secure_chat.protocol import commands as c
 from secure_chat.protocol.states import Role
 from secure_chat.server.handlers.dispatch import Dispatcher
 from secure_chat.server.handlers.facts import ServerFacts
@@ -21,12 +23,13 @@ from secure_chat.server.presence import PresenceTable
 from secure_chat.server.presence_service import PresenceService
 from secure_chat.server.reader import ReaderThread
 from secure_chat.server.server import Server, ServerConfiguration
-from secure_chat.server.services import AnswerSink, Handler, Live, Services, Store
+from secure_chat.server.services import AnswerSink, AuthenticationPool, Handler, Live, Services, Store
 from secure_chat.server.settings.model import Rates
+from secure_chat.storage.entries import AnyEntry
+from secure_chat.storage.outcomes import Committed
 from secure_chat.storage.reader import StoreReader
 from secure_chat.storage.store import Store as DatabaseStore
 from tests.support.installation import HOST, Installation
-from tests.support.people import TestPerson
 from tests.support.wire_client import PATIENCE_SECONDS, WireClient
 
 UNLIMITED = Rates(
@@ -69,6 +72,7 @@ class CoreOptions:
     wrap_store: Callable[[Store], Store] = lambda store: store
     wrap_handler: Callable[[Handler], Handler] = lambda handler: handler
     grace: float = 0.0  # of presence
+    make_pool: Callable[[AnswerSink], AuthenticationPool] = lambda _: NoPool()
 
 
 class RunningCore:
@@ -76,6 +80,7 @@ class RunningCore:
 
     def __init__(self, installation: Installation, options: CoreOptions) -> None:
         self.installation = installation
+        self._options = options
         self.ended_at_once: list[int] = []
         self.reloads = 0
         store = DatabaseStore.open(installation.data, now_ms=int(time.time() * 1000))
@@ -112,7 +117,7 @@ class RunningCore:
 
     def _make_services(self, sink: AnswerSink, supervisor: Inbox[SupervisorItem]) -> Services:
         reader = ReaderThread(lambda: StoreReader(self.installation.data), self._online, sink, supervisor)
-        return Services(NoPool(), reader)
+        return Services(self._options.make_pool(sink), reader)
 
     def _publish(self, online: frozenset[int]) -> None:
         self._online.put(online)
@@ -138,13 +143,11 @@ class RunningCore:
         if self.exit_code is None:
             self.server.stop("the test is over")
             self.exit_code = self.server.join(PATIENCE_SECONDS)
-            self._online.close()
         return self.exit_code
 
     def wait(self) -> int:
         """Wait until it has stopped by itself."""
         self.exit_code = self.server.join(PATIENCE_SECONDS)
-        self._online.close()
         return self.exit_code
 
     def __enter__(self) -> Self:
@@ -182,4 +185,56 @@ def seeded(
     return installation
 
 
-People = dict[str, TestPerson]
+class GatedStore:
+    """Commits only while its gate is open; counts what each commit takes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.gate = threading.Event()
+        self.gate.set()
+        self.waits = threading.Event()  # a commit stands before the gate
+        self.batches: list[int] = []
+
+    def commit(self, batch: Sequence[AnyEntry], now_ms: int) -> Committed:
+        """As the store does, once the gate is open."""
+        self.waits.set()
+        if not self.gate.wait(PATIENCE_SECONDS):
+            raise TimeoutError("nobody has opened the gate")
+        self.waits.clear()
+        self.batches.append(len(batch))
+        return self._store.commit(batch, now_ms)
+
+    def probe(self) -> None:
+        """As the store does."""
+        self._store.probe()
+
+    def maintain(self, now_ms: int, *, idle: bool) -> bool:
+        """As the store does."""
+        return self._store.maintain(now_ms, idle=idle)
+
+    def close(self) -> None:
+        """As the store does."""
+        self._store.close()
+
+
+@contextmanager
+def gated(core: RunningCore, store: GatedStore) -> Iterator[None]:
+    """The journal stands before the gate from the beginning of the block to its end."""
+    with core.connect() as client:
+        store.waits.clear()
+        store.gate.clear()
+        client.send(c.Resume(1, bytes(32), c.DeviceProof(1, bytes(64), 0)))  # refused, once it is decided
+        assert store.waits.wait(PATIENCE_SECONDS)
+        try:
+            yield
+        finally:
+            store.gate.set()
+
+
+def eventually(is_so: Callable[[], bool], what: str) -> None:
+    """Wait until something that nobody tells of is so."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    pause = threading.Event()
+    while not is_so():
+        assert time.monotonic() < deadline, f"waited in vain until {what}"
+        pause.wait(0.005)
