@@ -59,7 +59,7 @@ class _PrintCompletion(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *said: object) -> NoReturn:
         import shtab
 
-        print(shtab.complete(parser, shell=str(said[1])))
+        print(shtab.complete(parser, str(said[1])))
         parser.exit()
 
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from functools import cache
+from string import ascii_lowercase, ascii_uppercase, digits
 from typing import Final
 
 from secure_chat import data
@@ -85,5 +86,5 @@ def character_classes() -> CharacterClasses:
 
 
 def _letter_number(index: int) -> int:
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    letters = ascii_uppercase + ascii_lowercase + digits
     return ord(letters[index])

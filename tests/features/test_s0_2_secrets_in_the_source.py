@@ -39,8 +39,10 @@ def named_literals(module: Module) -> Iterator[tuple[str, ast.expr]]:
                 pairs = [(last_name(target), value)]
             case ast.keyword(arg=str(name), value=value):
                 pairs = [(name, value)]
-            case ast.arguments(args=args, defaults=defaults, kwonlyargs=kwonly, kw_defaults=kw_defaults):
-                defaulted = args[len(args) - len(defaults) :]
+            case ast.arguments(
+                posonlyargs=first, args=args, defaults=defaults, kwonlyargs=kwonly, kw_defaults=kw_defaults
+            ):
+                defaulted = [*first, *args][len(first) + len(args) - len(defaults) :]
                 pairs = [(argument.arg, value) for argument, value in zip(defaulted, defaults, strict=True)]
                 pairs += [(argument.arg, value) for argument, value in zip(kwonly, kw_defaults, strict=True)]
         for name, value in pairs:
@@ -61,6 +63,7 @@ def test_s0_2_not_a_secret_in_the_source() -> None:
         "connect(password='swordfish')",
         "def login(name, passphrase='swordfish'): ...",
         "def login(*, admin_token='swordfish'): ...",
+        "def login(passphrase='swordfish', /): ...",
         "x = '000102030405060708090a0b0c0d0e0f'",
         "x = b'MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg'",
         "x = '''-----BEGIN PRIVATE KEY-----\\nMIGHAgEAMBMGByqGSM49\\n'''",

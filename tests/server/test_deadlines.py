@@ -50,7 +50,15 @@ def test_ten_thousand_waiting_connections_cost_nothing_while_none_is_due() -> No
 
 def test_the_durations_are_the_published_limits() -> None:
     assert Durations() == Durations(
-        handshake=10.0, login=15.0, limited=120.0, frame=30.0, idle=60.0, pong=30.0, slow=30.0, drain=5.0, discard=1.0,
+        handshake=10.0,
+        login=15.0,
+        limited=120.0,
+        frame=30.0,
+        idle=60.0,
+        pong=30.0,
+        slow=30.0,
+        drain=5.0,
+        discard=1.0,
         busy=2.0,
-    )  # fmt: skip
+    )
     assert Durations().slow == limits.SLOW_READER_SECONDS

@@ -38,6 +38,10 @@ class JoinedServerRecord(Record, tag="joined_server", frozen=True, kw_only=True)
     recovery_key: str
     recovery_link: str
 
+    def __repr__(self) -> str:
+        """Without the recovery key."""
+        return f"JoinedServerRecord(profile={self.profile!r})"
+
 
 class LoggedInRecord(Record, tag="logged_in", frozen=True, kw_only=True):
     """`login` succeeded."""
