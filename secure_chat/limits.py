@@ -222,6 +222,7 @@ MAX_CLIENT_SETTINGS_BYTES: Final = 64 * 1024  # some dozens of lines
 UNASKED_LINES: Final = 5  # of one message; a longer one is asked about, because a paste may be a slip
 NOTICE_SECONDS: Final = 1.5  # coming and going is gathered for so long: presence follows a joining by a second
 NOTICE_LONGEST_SECONDS: Final = 30.0  # while it goes on, the time is doubled up to this
+NEW_SECONDS: Final = 10.0  # who has joined so shortly before is not said to be online as well
 MAX_NAMES_IN_NOTICE: Final = 3  # in one line; more are counted
 DELAY_NOTICE_SECONDS: Final = 10.0  # at most one notice of lines that wait for their rate in this time
 MAX_KNOWN_NAMES: Final = 1000  # of people or rooms, for completion; the one seen longest ago goes first

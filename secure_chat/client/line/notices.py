@@ -1,6 +1,6 @@
 """Who comes and goes, gathered: one line for many people, and the fewer lines the longer the coming and going lasts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from secure_chat.client.line.lines import Line, line, notice
 from secure_chat.client.line.room_lines import room_piece
 from secure_chat.client.line.times import LocalTimes
-from secure_chat.limits import MAX_NAMES_IN_NOTICE, NOTICE_LONGEST_SECONDS, NOTICE_SECONDS
+from secure_chat.limits import MAX_NAMES_IN_NOTICE, NEW_SECONDS, NOTICE_LONGEST_SECONDS, NOTICE_SECONDS
 from secure_chat.sanitize import one_line
 
 
@@ -49,6 +49,7 @@ class Notices:
         self._times = times
         self._members: dict[str, _Gathered] = {}
         self._presence = _Gathered()
+        self._joined: dict[str, float] = {}  # who was said to have joined a room, and when
         self._since: float | None = None
         self._wait = NOTICE_SECONDS
         self._said_at = float("-inf")
@@ -66,10 +67,12 @@ class Notices:
 
     def presence(self, online: Sequence[str], offline: Sequence[str], now: float) -> None:
         """People came online or went offline; the same people are named for each room that they are in."""
-        for names, way in ((online, Way.IN), (offline, Way.OUT)):
-            for name in names:
-                if name != self._own_name:
-                    self._presence.add(name, way)
+        for name in online:
+            if name != self._own_name and now - self._joined.get(name, float("-inf")) > NEW_SECONDS:
+                self._presence.add(name, Way.IN)
+        for name in offline:
+            if name != self._own_name:
+                self._presence.add(name, Way.OUT)
         if self._presence.people:
             self._begin(now)
 
@@ -84,6 +87,7 @@ class Notices:
         """The lines that say it."""
         result = [each for room, gathered in self._members.items() for each in self._membership_lines(room, gathered)]
         result += (TimedLine(None, each) for each in self._presence_lines())
+        self._remember_joined(now)
         self._members, self._presence, self._since = {}, _Gathered(), None
         self._said_at = now
         return result
@@ -111,12 +115,19 @@ class Notices:
 
     def _presence_lines(self) -> list[Line]:
         # Who went and came back was never gone; who has just joined a room was spoken of.
-        joined = {name for gathered in self._members.values() for name in gathered.having(Way.IN, Way.IN)}
+        joined = set(self._having_joined())
         online = [name for name in self._presence.having(Way.IN, Way.IN) if name not in joined]
         told = ((online, "online"), (self._presence.having(Way.OUT, Way.OUT), "offline"))
         return [
             notice(f"{name_list(names)} {'is' if len(names) == 1 else 'are'} {state}") for names, state in told if names
         ]
+
+    def _having_joined(self) -> Iterator[str]:
+        return (name for gathered in self._members.values() for name in gathered.having(Way.IN, Way.IN))
+
+    def _remember_joined(self, now: float) -> None:
+        self._joined = {name: time for name, time in self._joined.items() if now - time <= NEW_SECONDS}
+        self._joined.update(dict.fromkeys(self._having_joined(), now))
 
 
 def name_list(names: Sequence[str]) -> str:

@@ -2,7 +2,7 @@
 
 from secure_chat.client.line.lines import Painter
 from secure_chat.client.line.notices import Notices, Way, name_list
-from secure_chat.limits import NOTICE_LONGEST_SECONDS, NOTICE_SECONDS
+from secure_chat.limits import NEW_SECONDS, NOTICE_LONGEST_SECONDS, NOTICE_SECONDS
 from tests.client.line.person import MINUTE, TEN, TIMES
 
 
@@ -71,6 +71,16 @@ def test_a_joining_is_not_said_a_second_time_as_presence() -> None:
     held.presence(["bob"], [], now=0.0)
     held.membership("lobby", "bob", Way.IN, TEN, now=0.5)
     assert taken(held) == ["10:00 #lobby · bob joined"]
+
+
+def test_nor_when_it_comes_after_the_line_of_the_joining() -> None:
+    held = notices()
+    held.membership("lobby", "bob", Way.IN, TEN, now=0.0)
+    assert taken(held, 2.0) == ["10:00 #lobby · bob joined"]
+    held.presence(["bob"], [], now=2.5)
+    assert held.due is None
+    held.presence(["bob"], [], now=3.0 + NEW_SECONDS)
+    assert taken(held, 20.0) == ["* bob is online"]
 
 
 def test_the_first_line_comes_soon_and_later_ones_ever_more_slowly() -> None:
