@@ -195,6 +195,7 @@ class Rooms:
         self._forget_requests(room)
         for each in room.log.give_up():
             self._show_one(room, each)
+            kicked = kicked or (isinstance(each, Kicked) and each.name == self._own_name)
         self._tell(RoomLost(name, kicked))
 
     # --- catching up -----------------------------------------------------------------------------

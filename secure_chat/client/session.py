@@ -82,6 +82,7 @@ class Session:
         self._client_ids = ClientIds(facts.run_id)
         self._outbox = Outbox()
         self._requests = Requests()
+        self._asked_lines: dict[bytes, tuple[Line, Request]] = {}  # by client id: the first of each room
         self.rooms = Rooms(facts.name, self._requests, tell, facts.markers, self._outbox.heard)
         self._role = ""
         self._connected = False
@@ -92,6 +93,7 @@ class Session:
         """Logged in on a new connection."""
         self._connected = True
         self._role = welcome.role
+        self._give_up_old_lines()
         self.rooms.welcomed(welcome.rooms, attend=self._facts.attend)
 
     def disconnected(self) -> None:
@@ -174,19 +176,26 @@ class Session:
             self._tell(LineAccepted(line.ticket, line.room, said.number, said.time, said.changed))
             self._line_done(line)
 
-        def refused(error: ChatError) -> None:
-            self._tell(LineRefused(line.ticket, line.room, error, line.text, line.action))
-            self._line_done(line)
-
         def delayed(error: ChatError, seconds: float) -> None:
             self._tell(LineDelayed(line.ticket, line.room, error, seconds))
 
-        if line.may_be_repeated(self._facts.now_ms()):
-            self._requests.ask(Request(command, accepted, refused, delayed))
-        else:
-            refused(ConnectionLost("It is not known whether this line arrived: too much time has passed."))
+        request = Request(command, accepted, lambda error: self._line_refused(line, error), delayed)
+        self._asked_lines[line.client_id] = line, request
+        self._requests.ask(request)
+
+    def _give_up_old_lines(self) -> None:
+        """The server no longer knows repeats of lines that were sent long ago: they could be said twice."""
+        for line, request in list(self._asked_lines.values()):
+            if not line.may_be_repeated(self._facts.now_ms()):
+                self._requests.drop(request)
+                self._line_refused(line, ConnectionLost("Too much time has passed to know whether this line arrived."))
+
+    def _line_refused(self, line: Line, error: ChatError) -> None:
+        self._tell(LineRefused(line.ticket, line.room, error, line.text, line.action))
+        self._line_done(line)
 
     def _line_done(self, line: Line) -> None:
+        del self._asked_lines[line.client_id]
         following = self._outbox.done(line)
         if following is not None:
             self._ask_line(following)
