@@ -57,6 +57,7 @@ class Member:
             try:
                 said = self.client.wait(lambda said: isinstance(said, (e.Message, e.RoomGap, e.Joined)))
             except EOFError:  # slow.reader: too long without a byte taken
+                self.client.close()
                 self._connect()
                 continue
             if isinstance(said, e.RoomGap):
