@@ -110,6 +110,7 @@ class Closing:
         if frame:
             kept.append(frame)
         connection.direct = kept or None
+        connection.direct_bytes = sum(map(len, kept))
 
     def _deadline(self, connection: Connection, at: float) -> None:
         connection.closing_until = at
