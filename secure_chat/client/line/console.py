@@ -167,6 +167,12 @@ class Console:
         typed = read_typed(text)
         return typed is not None and not (isinstance(typed, Slash) and typed.name == "passwd")
 
+    @staticmethod
+    def is_order(text: str) -> bool:
+        """Whether a typed line is a command whose answer is understood only below it; what is said is heard anyway."""
+        typed = read_typed(text)
+        return isinstance(typed, Slash) and typed.name != "me"
+
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
             act()

@@ -218,8 +218,8 @@ class Terminal:
             buffer.append_to_history()
             self._keep_line(text)
         buffer.reset()
-        if not prompt.is_question and text.lstrip().startswith(("/", "!")) and not text.lstrip().startswith("//"):
-            self._console.context.show(line(prompt.text, " ", text))  # so that the answer has its question above it
+        if not prompt.is_question and self._console.is_order(text):
+            self._console.context.show(line(prompt.text, " ", text))
         self._console.entered(text)
         if prompt.is_secret:
             self._session.clipboard = InMemoryClipboard()  # what was deleted from the answer cannot be pasted
