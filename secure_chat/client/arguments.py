@@ -77,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_examples("", "join", "send -t '#dev' -m 'build is green'"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[everywhere],
+        allow_abbrev=False,  # --passphrase is not to become --passphrase-file
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     parser.add_argument(
@@ -118,6 +119,7 @@ class _Commands:
             epilog=_examples(*examples),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             parents=[self._everywhere],
+            allow_abbrev=False,
         )
 
     def _join(self) -> None:
