@@ -130,8 +130,7 @@ def test_of_too_many_silent_connections_one_is_displaced_for_each_new_one(core_i
         for plain in silent:
             plain.setblocking(False)
         eventually(lambda: sum(map(is_closed, silent)) == 40 - 16, "the surplus is displaced")
-        with core.connect() as honest:
-            assert isinstance(honest.ask(c.NameQuery(1, "alice")), e.NameFacts)
+        ask_until_through(core)
 
 
 @pytest.mark.usefixtures("small_limits")
@@ -148,8 +147,16 @@ def test_of_too_many_begun_handshakes_one_is_displaced_for_each_new_one(core_ins
             except (EOFError, ConnectionError):
                 gone += 1
         eventually(lambda: sum(is_closed(client.socket) for client in begun) == 30 - 8, "the surplus is displaced")
-        with core.connect() as honest:
+        ask_until_through(core)
+
+
+def ask_until_through(core: RunningCore) -> None:
+    """Somebody honest comes through; chance may displace him as anybody else, and then he tries again."""
+    for _ in range(100):
+        with contextlib.suppress(EOFError, OSError), core.connect() as honest:
             assert isinstance(honest.ask(c.NameQuery(1, "alice")), e.NameFacts)
+            return
+    pytest.fail("a hundred tries, and displaced each time")
 
 
 def is_closed(plain: socket.socket) -> bool:
