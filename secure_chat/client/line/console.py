@@ -16,7 +16,7 @@ from secure_chat.client.line.happenings import Happenings
 from secure_chat.client.line.lines import Line
 from secure_chat.client.line.posting import say
 from secure_chat.client.line.typed import Slash, Talk, read_typed
-from secure_chat.errors import ChatError, NoRoom, SlashNotHere, SlashUnknown
+from secure_chat.errors import ChatError, NoRoom, NotConnected, SlashNotHere, SlashUnknown
 from secure_chat.exit_codes import ExitCode
 from secure_chat.limits import INTERRUPT_AGAIN_SECONDS
 from secure_chat.sanitize import one_line
@@ -186,5 +186,5 @@ class Console:
                 say(self.context, typed.text)
             elif typed is not None:
                 self._registry.find(typed.name).run(self.context, typed.argument)
-        except (SlashUnknown, SlashNotHere, NoRoom) as error:
+        except (SlashUnknown, SlashNotHere, NoRoom, NotConnected) as error:
             self.context.tell(error, self.context.put_back(text.strip("\n")))

@@ -15,7 +15,7 @@ from secure_chat.client.line.own_lines import OwnLines
 from secure_chat.client.line.places import Place, Places
 from secure_chat.client.line.questions import Question, Questions
 from secure_chat.client.line.room_lines import RoomLines
-from secure_chat.errors import ChatError, NoRoom
+from secure_chat.errors import ChatError, NoRoom, NotConnected
 from secure_chat.exit_codes import ExitCode
 
 
@@ -87,11 +87,13 @@ class Context:
 
     @property
     def here(self) -> Place:
-        """The current room. Raises `NoRoom`."""
+        """The current room. Raises `NoRoom`, or `NotConnected` when it is not known yet."""
         place = self.places.current
-        if place is None:
+        if place is not None:
+            return place
+        if self.connection.is_online:
             raise NoRoom
-        return place
+        raise NotConnected("There is no connection yet, so it is not known which rooms you are in.")
 
     def go(self, room: str) -> None:
         """Make a room the current one: what was being typed stays where it was, its own draft comes back."""

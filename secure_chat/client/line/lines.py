@@ -153,6 +153,8 @@ class _Wrapping:
 
     def _put_long(self, word: str, style: Style, width: int) -> None:
         if word.isascii():
+            if self._column > INDENT:
+                self._break()
             self._put(word, style, width)  # the next word breaks the row
             return
         from wcwidth import iter_graphemes  # here, because most starts need not pay for it

@@ -80,7 +80,7 @@ class Terminal:
         return PromptSession(
             message=prompt,
             multiline=True,
-            prompt_continuation=" " * INDENT,
+            prompt_continuation=lambda _width, _row, wraps: "" if wraps else " " * INDENT,
             history=InMemoryHistory(history),
             complete_style=CompleteStyle.READLINE_LIKE,
             input_processors=[ConditionalProcessor(_Hidden(), is_secret)],

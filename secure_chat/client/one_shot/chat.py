@@ -1,6 +1,8 @@
 """The line client on the chosen profile: what secure-chat does without a command, and after joining on a terminal."""
 
+import importlib
 import sys
+import threading
 
 from secure_chat.client.core import Client, Options
 from secure_chat.client.one_shot.account import Surroundings
@@ -15,10 +17,18 @@ def run(surroundings: Surroundings) -> int:
     profile = surroundings.profiles.choose(surroundings.settings.profile)
     if surroundings.settings.profile is None:
         surroundings.output.say(f"Profile {profile.title}.")
+    # A third of a second of modules, loaded while the passphrase is typed or derived.
+    threading.Thread(target=_load_screen, name="load-screen", daemon=True).start()
     vault, passphrase = surroundings.passphrase_source.unlock(profile)
     surroundings.profiles.mark_used(profile)
     with vault:
         return chat(surroundings, vault, passphrase)
+
+
+def _load_screen() -> None:
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        importlib.import_module("secure_chat.client.line.terminal")
+    importlib.import_module("secure_chat.client.line.main")
 
 
 def chat(surroundings: Surroundings, vault: Vault, passphrase: str) -> int:

@@ -61,6 +61,14 @@ def test_the_prompt_says_that_a_connection_is_being_made() -> None:
     assert alice.prompt == "(connecting) >"
 
 
+def test_a_text_typed_before_there_was_a_connection_comes_back() -> None:
+    alice = Person()
+    (drawn,) = alice.types("hello")
+    assert drawn.startswith("! There is no connection yet, so it is not known which rooms you are in.")
+    assert drawn.endswith("Your text is back at the prompt. [net.offline]")
+    assert alice.prompt_text.text == "hello"
+
+
 def test_offline_is_said_with_its_reason_and_the_prompt_counts_down(alice: Person) -> None:
     assert alice.hears(e.Disconnected(NothingAnswers(), 4.0)) == [
         (

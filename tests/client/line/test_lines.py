@@ -60,7 +60,7 @@ def test_a_long_line_is_wrapped_at_its_words_and_goes_on_indented() -> None:
 def test_a_long_address_stays_whole_so_that_it_can_be_copied() -> None:
     address = "https://example.org/" + "a" * 100
     drawn = painted(line("10:02 #dev dave: see ", address, " please"), 40)
-    assert drawn == [f"10:02 #dev dave: see {address}", "      please"]
+    assert drawn == ["10:02 #dev dave: see ", f"      {address}", "      please"]
 
 
 def test_a_long_word_of_wide_letters_is_cut_between_them() -> None:
