@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tests.end_to_end.conversation import LINK, blocks_of_readme, evened_out, go
 from tests.support.command import PATIENCE_SECONDS, home
 
 PASSPHRASE = "correct horse battery staple"
+TERMINALS = ("server", "alice", "invite", "bob")
 COLUMNS = 400  # no line of the transcript is folded
 PROGRAMS = Path(sys.executable).parent  # where an installation puts the commands
 
@@ -33,6 +35,19 @@ class Place:
             "SECURE_CHAT_SERVER_LISTEN_PORT": "0",
             "NO_COLOR": "1",
         }
+
+    def run(self, command: str) -> subprocess.CompletedProcess[str]:
+        """A command to its end, without a terminal."""
+        return subprocess.run(
+            ["sh", "-c", command],
+            cwd=self.directory,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=True,
+        )
 
     def terminal(self, command: str) -> Typist:
         """A terminal in which the command is typed."""
@@ -70,18 +85,6 @@ class Serving:
         return self.process.returncode
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
-
-
-@pytest.fixture
-def server(place: Place) -> Iterator[Serving]:
-    serving = Serving(place)
-    yield serving
-    assert serving.end() == ExitCode.OK
-
-
 def link_in(text: str) -> str:
     match = re.search(r"secure-chat://\S+?(?='|$)", text, re.MULTILINE)
     assert match is not None, text
@@ -102,22 +105,22 @@ def join(terminal: Typist, name: str) -> None:
     terminal.is_at("#lobby >")
 
 
-def test_the_readme_shows_what_happens(place: Place, server: Serving) -> None:
-    """Both transcripts are held equal to the golden ones, and those to the README's blocks."""
-    assert evened_out(f"$ secure-chat-server quickstart\n{server.printed}") == golden("server")
+@dataclass(slots=True)
+class Conversation:
+    """The first conversation has been; its server still runs. `shown`: what each terminal showed, by its name."""
+
+    place: Place
+    shown: dict[str, str]
+    written: str  # every byte of the two clients
+
+
+def talk(place: Place, server: Serving) -> Conversation:
+    shown = {"server": evened_out(f"$ secure-chat-server quickstart\n{server.printed}")}
     alices_command = f"secure-chat join '{link_in(server.printed)}'"
     with place.terminal(alices_command) as alice:
         join(alice, "alice")
-        invited = subprocess.run(
-            ["sh", "-c", "secure-chat-admin invite create"],
-            cwd=place.directory,
-            env=place.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_SECONDS,
-            check=True,
-        )
-        assert evened_out(f"$ secure-chat-admin invite create\n{invited.stdout}{invited.stderr}") == golden("invite")
+        invited = place.run("secure-chat-admin invite create")
+        shown["invite"] = evened_out(f"$ secure-chat-admin invite create\n{invited.stdout}{invited.stderr}")
         bobs_command = f"secure-chat join '{link_in(invited.stdout)}'"
         with place.terminal(bobs_command) as bob:
             join(bob, "bob")
@@ -132,23 +135,41 @@ def test_the_readme_shows_what_happens(place: Place, server: Serving) -> None:
             alice.sees("  bob +member +online$")
             bob.enter("/quit")
             assert bob.ends() == ExitCode.OK
-            shown_to_bob = transcript(bobs_command, bob)
+            shown["bob"] = transcript(bobs_command, bob)
         alice.is_at("#lobby >")
         alice.enter("!exit")
         assert alice.ends() == ExitCode.OK
-        shown_to_alice = transcript(alices_command, alice)
-    assert shown_to_alice == golden("alice")
-    assert shown_to_bob == golden("bob")
-    assert PASSPHRASE not in alice.text + bob.text
+        shown["alice"] = transcript(alices_command, alice)
+    return Conversation(place, shown, alice.text + bob.text)
 
 
-@pytest.mark.parametrize("name", ["server", "alice", "invite", "bob"])
+@pytest.fixture(scope="module")
+def conversation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conversation]:
+    place = Place(tmp_path_factory.mktemp("first"))
+    server = Serving(place)
+    try:
+        yield talk(place, server)
+    finally:
+        code = server.end()
+    assert code == ExitCode.OK
+
+
+@pytest.mark.parametrize("name", TERMINALS)
+def test_each_terminal_shows_what_the_golden_transcript_says(conversation: Conversation, name: str) -> None:
+    assert conversation.shown[name] == golden(name)
+
+
+def test_no_passphrase_is_on_any_screen(conversation: Conversation) -> None:
+    assert PASSPHRASE not in conversation.written
+
+
+@pytest.mark.parametrize("name", TERMINALS)
 def test_the_blocks_of_the_readme_are_the_golden_transcripts(name: str) -> None:
     assert blocks_of_readme()[name] == golden(name)
 
 
 def test_the_golden_transcripts_are_as_they_are_each_time() -> None:
-    for name in ("server", "alice", "invite", "bob"):
+    for name in TERMINALS:
         assert evened_out(golden(name)) == golden(name)
     assert LINK in golden("alice")
 
@@ -156,52 +177,39 @@ def test_the_golden_transcripts_are_as_they_are_each_time() -> None:
 # --- what a person does the next day -------------------------------------------------------------
 
 
-def test_whoever_has_seen_enough_of_the_output_is_not_complained_to(place: Place, server: Serving) -> None:
-    with place.terminal(f"secure-chat join --once '{link_in(server.printed)}'") as alice:
-        alice.is_at("User name:")
-        alice.enter("alice")
-        alice.is_at("Passphrase:")
-        alice.enter(PASSPHRASE)
-        alice.is_at("again:")
-        alice.enter(PASSPHRASE)
-        assert alice.ends() == ExitCode.OK
+def test_whoever_has_seen_enough_of_the_output_is_not_complained_to(conversation: Conversation) -> None:
+    place = conversation.place
     secret = place.directory / "passphrase"
     secret.write_text(f"{PASSPHRASE}\n", encoding="utf-8")
     secret.chmod(0o600)
-    done = subprocess.run(
-        ["sh", "-c", "yes hello | head -n 100 | secure-chat --passphrase-file passphrase | head -n 1"],
-        cwd=place.directory,
-        env=place.environment,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_SECONDS,
-        check=False,
-    )
+    reading = "secure-chat --profile alice --passphrase-file passphrase"
+    done = place.run(f"yes hello | head -n 100 | {reading} | head -n 1")
     assert evened_out(done.stdout) == "* connected to localhost:7443, TLS 1.3, certificate as invited\n"
-    assert "Traceback" not in done.stderr
-    assert "Exception" not in done.stderr
+    assert done.stderr == ""
 
 
-def test_a_changed_passphrase_is_the_one_that_opens_the_profile(place: Place, server: Serving) -> None:
-    with place.terminal(f"secure-chat join '{link_in(server.printed)}'") as alice:
-        join(alice, "alice")
-        alice.enter("/passwd")
+def test_a_changed_passphrase_is_the_one_that_opens_the_profile(conversation: Conversation) -> None:
+    with conversation.place.terminal("secure-chat --profile bob") as bob:
+        bob.sees("^Passphrase of bob@localhost:[0-9]+:$")
+        bob.enter(PASSPHRASE)
+        bob.is_at("#lobby >")
+        bob.enter("/passwd")
         for prompt, typed in (
             ("Passphrase until now:", PASSPHRASE),
             ("New passphrase:", "another horse"),
             ("New passphrase again:", "another horse"),
         ):
-            alice.is_at(prompt)
-            alice.enter(typed)
-        alice.sees(r"^\* the passphrase is changed; your other devices must log in anew$")
-        alice.enter("/quit")
-        assert alice.ends() == ExitCode.OK
-        assert "horse" not in alice.text
-    with place.terminal("secure-chat") as alice:
-        alice.sees("^Passphrase of alice@localhost:[0-9]+:$")
-        alice.enter(PASSPHRASE)
-        alice.sees("does not open")
-        alice.enter("another horse")
-        alice.is_at("#lobby >")
-        alice.type("\x04")
-        assert alice.ends() == ExitCode.OK
+            bob.is_at(prompt)
+            bob.enter(typed)
+        bob.sees(r"^\* the passphrase is changed; your other devices must log in anew$")
+        bob.enter("/quit")
+        assert bob.ends() == ExitCode.OK
+        assert "horse" not in bob.text
+    with conversation.place.terminal("secure-chat --profile bob") as bob:
+        bob.sees("^Passphrase of bob@localhost:[0-9]+:$")
+        bob.enter(PASSPHRASE)
+        bob.sees("does not open")
+        bob.enter("another horse")
+        bob.is_at("#lobby >")
+        bob.type("\x04")
+        assert bob.ends() == ExitCode.OK
