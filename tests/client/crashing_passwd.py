@@ -16,7 +16,7 @@ from secure_chat.client.network import Network
 from secure_chat.client.vault.sealed import SealedVault
 from secure_chat.client.vault.vault import Vault
 from secure_chat.protocol import commands as c
-from tests.support.client_people import TestClient
+from tests.support.client_people import TestClient, cheap_login_derivation
 
 
 def die(*_: object) -> None:
@@ -42,6 +42,7 @@ def main(directory: str, old: str, new: str, step: str) -> None:
         "answered": patch.object(Vault, "finish_passphrase_change", die),
     }
     with (
+        cheap_login_derivation(),
         SealedVault(Path(directory)) as sealed,
         TestClient(sealed.unlock(old), passphrase=old) as client,
         deaths[step],

@@ -97,11 +97,22 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 @pytest.fixture(scope="module")
-def link(installation: Installation) -> Iterator[str]:
-    token = installation.invite()
-    with installation.start() as server:
-        assert isinstance(server, ServerProcess)
-        yield installation.link(token)
+def tokens(installation: Installation) -> tuple[bytes, bytes]:
+    """One that is never used, and one that is."""
+    return installation.invite(), installation.invite()
+
+
+@pytest.fixture(scope="module")
+def server(installation: Installation, tokens: tuple[bytes, bytes]) -> Iterator[ServerProcess]:
+    assert tokens
+    with installation.start() as running:
+        yield running
+
+
+@pytest.fixture
+def link(installation: Installation, tokens: tuple[bytes, bytes], server: ServerProcess) -> str:
+    assert server.pid
+    return installation.link(tokens[0])
 
 
 @pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
@@ -126,7 +137,11 @@ def test_leaving_at_any_prompt_of_join_leaves_the_echo_on_and_no_profile(
     assert kept == []
 
 
-def test_a_name_is_suggested_and_slips_are_asked_for_again(link: str, person: PersonAtTerminal) -> None:
+def test_slips_are_asked_for_again_and_the_key_is_shown_before_the_greeting(
+    installation: Installation, tokens: tuple[bytes, bytes], server: ServerProcess, person: PersonAtTerminal
+) -> None:
+    assert server.pid
+    link = installation.link(tokens[1])
     terminal = person.spawn([*CLIENT, "join", "--once"])
     terminal.expect_exact("Invite link: ")
     terminal.sendline(link)

@@ -32,6 +32,8 @@ from tests.support.answering import Machine, Scripted, newcomer
 from tests.support.client_people import PASSPHRASE, TestClient
 from tests.support.installation import HOST, Installation, ServerProcess
 
+pytestmark = pytest.mark.usefixtures("cheap_login_derivations")
+
 INVITES = 24  # more than the tests use
 
 

@@ -40,6 +40,8 @@ from tests.support.client_people import CHEAP, PASSPHRASE, TestClient
 from tests.support.installation import HOST, Installation
 from tests.support.scripted_server import ScriptedServer
 
+pytestmark = pytest.mark.usefixtures("cheap_login_derivations")
+
 LOG_KEY = os.urandom(32)
 OLD, NEW, NEWER = (bytes([number]) * 32 for number in (1, 2, 3))
 

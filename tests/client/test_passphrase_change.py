@@ -25,6 +25,8 @@ from tests.support.client_people import TestClient, options
 from tests.support.cutting_proxy import CuttingProxy
 from tests.support.installation import HOST, Installation, ServerProcess
 
+pytestmark = pytest.mark.usefixtures("cheap_login_derivations")
+
 NEW = "an entirely new passphrase"
 NAMES = ["alice", "bella", "cora", "dana", "emma", "fanny", "gloria", "hilda", "irene", "julia"]
 ONE_TRY = options(attend=False, persistence=Persistence(patience=60, asks=False))

@@ -32,6 +32,8 @@ from tests.support.answering import Machine, Scripted, newcomer
 from tests.support.client_people import PASSPHRASE, TestClient, options
 from tests.support.installation import Installation, ServerProcess
 
+pytestmark = pytest.mark.usefixtures("cheap_login_derivations")
+
 NEW_PASSPHRASE = "another battery staple"
 RESET_WITH_LINKS = ["hilda", "irene", "julia", "kirsten"]
 

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self, TypeVar
+from unittest.mock import patch
 
 from secure_chat import limits
 from secure_chat.certificates.pins import server_id
@@ -16,6 +18,8 @@ from secure_chat.client.vault.enrolment import NewVault
 from secure_chat.client.vault.records import Account, OwnDevice
 from secure_chat.client.vault.vault import Vault, create_vault
 from secure_chat.client.vault.wraps import Cost
+from secure_chat.protocol import authentication
+from secure_chat.protocol.authentication import LOGIN_SECRET_BYTES, LoginKdf
 from secure_chat.protocol.events import Message
 from tests.support.installation import HOST, Installation
 from tests.support.people import TestPerson
@@ -25,8 +29,15 @@ CHEAP = Cost(limits.MIN_VAULT_ARGON2_OPS, limits.MIN_VAULT_ARGON2_MEMORY_KIB)
 PASSPHRASE = "correct horse battery staple"
 QUICK = BackoffLimits(0.02, 0.2)
 
+CHEAP_LOGIN = (LoginKdf(row=1, operations=1, memory_bytes=8 * 1024 * 1024, lanes=1, output_bytes=LOGIN_SECRET_BYTES),)
+
 Kind = TypeVar("Kind", bound=Event)
 AnyAnswer = TypeVar("AnyAnswer", bound=Answer)
+
+
+def cheap_login_derivation() -> AbstractContextManager[object]:
+    """Derive login secrets quickly, in this process: the table is the client's own, and no server can tell."""
+    return patch.object(authentication, "LOGIN_KDF", CHEAP_LOGIN)
 
 
 def vault_of(installation: Installation, person: TestPerson, directory: Path, *, port: int | None = None) -> Vault:

@@ -140,6 +140,9 @@ class ConnectedAccount:
 
     def _tell(self, event: Event) -> None:
         match event:
+            case Connected():
+                way = "by its session" if event.resumed else "by passphrase"
+                self._output.say_more(f"Connected to {event.server} as {one_line(event.name)}, {way}.")
             case Told():
                 self._output.say(explain(event.error))
             case LineDelayed():

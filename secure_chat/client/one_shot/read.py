@@ -13,6 +13,7 @@ from secure_chat.client.one_shot.text_form import line_of
 from secure_chat.client.vault import places
 from secure_chat.errors import UsageInvalid
 from secure_chat.exit_codes import ExitCode
+from secure_chat.limits import MAX_UNREAD_AT_START
 from secure_chat.names import room_name
 from secure_chat.protocol.events import RoomEvent
 
@@ -35,8 +36,8 @@ def run(surroundings: Surroundings) -> int:
             if earliest_ms is not None:
                 events: Iterable[RoomEvent] = since_time(account, room, earliest_ms)
             else:
-                first = number if number is not None else markers.get(room, 0) + 1
-                events = forwards(account, room, first, head)
+                newest = markers.get(room, head - MAX_UNREAD_AT_START)
+                events = forwards(account, room, max(1, newest + 1) if number is None else number, head)
             for event in events:
                 shown[room] = max(head, event.number)
                 surroundings.output.data(record_of(event), line_of(event))

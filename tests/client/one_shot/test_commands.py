@@ -18,6 +18,8 @@ from tests.support.answering import Machine, newcomer
 from tests.support.client_people import PASSPHRASE, TestClient
 from tests.support.installation import Installation, ServerProcess
 
+pytestmark = pytest.mark.usefixtures("cheap_login_derivations")
+
 NAMES = ["alice", "bella", "cora", "dana", "emma", "fanny", "gloria", "hilda", "irene", "julia", "karin", "lena"]
 
 

@@ -1,6 +1,7 @@
 """`join` and `login` as processes: answers from lines, the recovery key on standard output, impostors refused."""
 
 import json
+import signal
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from secure_chat.e2ee.recovery_kit import parse_recovery_key
 from secure_chat.exit_codes import ExitCode
 from secure_chat.protocol.link import Link, parse_link
 from tests.certificates.impostors import Issuer, write
+from tests.support.client_people import TestClient, vault_of
 from tests.support.command import home
 from tests.support.installation import HOST, Installation
 from tests.support.scripted_server import ScriptedServer
@@ -141,3 +143,27 @@ def test_a_link_that_is_none_is_refused_without_repeating_it(person: PersonAtTer
     refused = client(person, "join", typed="secure-chat://host/j#1.secret-part\n")
     assert refused.returncode == ExitCode.USAGE
     assert "secret-part" not in refused.stderr + refused.stdout
+
+
+# --- following -----------------------------------------------------------------------------------
+
+
+def test_read_follows_what_is_being_said_until_ctrl_c(tmp_path: Path) -> None:
+    installation, alice = Installation(tmp_path / "server"), PersonAtTerminal(tmp_path, "alice")
+    [bob] = installation.seed(["bob"])
+    token = installation.invite()
+    with installation.start(), TestClient(vault_of(installation, bob, tmp_path / "bob")) as speaker:
+        alice.join(installation.link(token))
+        command = [*CLIENT, "--passphrase-file", str(alice.passphrase_file), "read", "--follow", "--json"]
+        with subprocess.Popen(command, env=home(alice.home), stdout=subprocess.PIPE, text=True) as following:
+            assert following.stdout is not None
+            said = iter(json.loads(line) for line in following.stdout)
+            assert next(each for each in said if each.get("name") == "alice")["change"] == "joined"
+            for text in ("one", "two"):
+                speaker.core.post("lobby", text)
+            spoken = (each for each in said if each["type"] == "message")
+            assert [next(spoken)["text"], next(spoken)["text"]] == ["one", "two"]
+            following.send_signal(signal.SIGINT)
+            assert following.wait(60) == ExitCode.INTERRUPTED
+        again = alice.run("read", "--json")
+        assert "two" not in again.stdout, "what was followed is read"
