@@ -85,11 +85,14 @@ def running_team(
     rooms: Sequence[str] = (),
     *,
     administrators: Sequence[str] = (),
+    outsiders: Sequence[str] = (),
     settings: str = SETTINGS,
 ) -> Iterator[Team]:
-    """A team until the end of the block. All are members of #lobby and of `rooms`."""
+    """A team until the end of the block. All are members of #lobby, and all but the outsiders of `rooms`."""
     installation = Installation(directory, settings, io_threads=2)
     installation.seed(names, rooms)
+    if outsiders:
+        installation.seed(outsiders)
     if administrators:
         installation.seed(administrators, rooms, role=Role.ADMINISTRATOR)
     with installation.start() as server:

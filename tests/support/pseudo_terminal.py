@@ -9,7 +9,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
@@ -77,18 +77,28 @@ class TerminalProcess:
     def expect(self, pattern: str) -> re.Match[str]:
         """Wait until the text after the last match matches; returns the match."""
         compiled = re.compile(pattern)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            match = compiled.search(self.shown, self._position)
-            if match is not None:
-                self._position = match.end()
-                return match
-            if not self._read(deadline - time.monotonic()):
-                raise AssertionError(f"{pattern!r} did not come; shown:\n{self.shown[-3000:]}")
+        match: re.Match[str] | None = None
+
+        def found(shown: str) -> bool:
+            nonlocal match
+            match = compiled.search(shown, self._position)
+            return match is not None
+
+        self.read_until(found, repr(pattern))
+        assert match is not None
+        self._position = match.end()
+        return match
 
     def expect_text(self, text: str) -> None:
         """The same for a text as it stands."""
         self.expect(re.escape(text))
+
+    def read_until(self, satisfied: Callable[[str], bool], what: str) -> None:
+        """Wait until all that was shown satisfies; `what` is said when it never does."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not satisfied(self.shown):
+            if not self._read(deadline - time.monotonic()):
+                raise AssertionError(f"{what} did not come; shown:\n{self.shown[-3000:]}")
 
     def end(self) -> int:
         """Wait until the process has ended by itself; returns its exit code, negative after a signal."""

@@ -50,6 +50,7 @@ class Notices:
         self._members: dict[str, _Gathered] = {}
         self._presence = _Gathered()
         self._joined: dict[str, float] = {}  # who was said to have joined a room, and when
+        self._here: set[str] = set()  # who came online and has not gone: in one more room that is no news
         self._since: float | None = None
         self._wait = NOTICE_SECONDS
         self._said_at = float("-inf")
@@ -67,12 +68,15 @@ class Notices:
 
     def presence(self, online: Sequence[str], offline: Sequence[str], now: float) -> None:
         """People came online or went offline; the same people are named for each room that they are in."""
+        joined = {name for name, time in self._joined.items() if now - time <= NEW_SECONDS} | set(self._having_joined())
         for name in online:
-            if name != self._own_name and now - self._joined.get(name, float("-inf")) > NEW_SECONDS:
+            if name != self._own_name and name not in self._here and name not in joined:
                 self._presence.add(name, Way.IN)
+                self._here.add(name)
         for name in offline:
             if name != self._own_name:
                 self._presence.add(name, Way.OUT)
+                self._here.discard(name)
         if self._presence.people:
             self._begin(now)
 

@@ -83,6 +83,24 @@ def test_nor_when_it_comes_after_the_line_of_the_joining() -> None:
     assert taken(held, 20.0) == ["* bob is online"]
 
 
+def test_who_joins_one_more_room_and_goes_is_said_to_have_gone() -> None:
+    held = notices()
+    held.presence(["bob"], [], now=0.0)
+    assert taken(held, 2.0) == ["* bob is online"]
+    held.membership("dev", "bob", Way.IN, TEN, now=3.0)
+    held.presence(["bob"], [], now=3.5)  # as the new room is told
+    held.presence([], ["bob"], now=4.0)
+    assert taken(held, 5.0) == ["10:00 #dev · bob joined", "* bob is offline"]
+
+
+def test_the_same_of_somebody_who_was_there_from_the_start() -> None:
+    held = notices()
+    held.membership("dev", "bob", Way.IN, TEN, now=3.0)
+    held.presence(["bob"], [], now=3.5)
+    held.presence([], ["bob"], now=4.0)
+    assert taken(held, 5.0) == ["10:00 #dev · bob joined", "* bob is offline"]
+
+
 def test_the_first_line_comes_soon_and_later_ones_ever_more_slowly() -> None:
     held = notices()
     now, waits = 0.0, []

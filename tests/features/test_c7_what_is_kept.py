@@ -1,0 +1,87 @@
+"""Row C7: what the server keeps of a person, searched on its disk and in its memory while it runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.features.search import bytes_below, secrets_in, spellings
+from tests.features.story import ROOM, SAID, WITNESS, Story
+from tests.support.wire_client import client_id
+
+HOLDER: Final = "import sys; held = sys.stdin.buffer.read(int(sys.argv[1])); print(flush=True); sys.stdin.buffer.read()"
+needs_memory = pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="only Linux shows another's memory")
+
+
+def test_c7_what_is_said_in_a_room_is_found_in_the_database(story: Story) -> None:
+    said = {"what was said": SAID.encode()}
+    for number in range(3):  # the newest may lie in the write-ahead log alone
+        said[f"what was said later, {number}"] = f"{SAID} at {number}".encode()
+        with story.team.wire(WITNESS) as witness:
+            witness.post(ROOM, said[f"what was said later, {number}"].decode(), client_id(7, number))
+    files = b"\n".join(path.read_bytes() for path in story.team.database.parent.glob("*.db*"))
+    assert secrets_in(files, said) == list(said)
+
+
+@needs_memory
+def test_c7_not_a_passphrase_or_private_key_on_disk_or_in_memory(story: Story) -> None:
+    team = story.team
+    said = {"what was said": SAID.encode()}
+    with team.wire(WITNESS) as witness:
+        assert [event for event in witness.pages(ROOM, 1, witness.open(ROOM).head)]
+        memory = memory_of(team.server.pid)
+    assert team.server.process.poll() is None
+    disk = bytes_below(team.installation.data)
+    assert secrets_in(disk, said), "the search of the disk finds nothing at all"
+    assert any(secrets_in(mapping, said) for mapping in memory), "the search of the memory finds nothing at all"
+    assert len(story.kept_back) >= 8
+    for place, secrets in {"on disk": story.kept_back | story.sent, "in memory": story.kept_back}.items():
+        found = {name for piece in ([disk] if place == "on disk" else memory) for name in secrets_in(piece, secrets)}
+        assert not found, place
+    talk = "".join(team.server.errors).encode()
+    assert b"registration as alice" in talk, "nothing was written that could have held one"
+    assert not secrets_in(talk, story.kept_back | story.sent)
+
+
+@needs_memory
+def test_a_secret_in_memory_is_found_however_it_is_spelled() -> None:
+    spelled = sorted(spellings(b"a secret with 'marks' \xc3\xbc"), key=len)
+    secrets = {
+        f"{number}": f"secret {number:03} with 'marks' \u00fc".encode() for number, _ in enumerate(spelled)
+    }
+    held = b"\0".join(sorted(spellings(secret), key=len)[int(number)] for number, secret in secrets.items())
+    command = [sys.executable, "-c", HOLDER, str(len(held))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(held)
+        process.stdin.flush()
+        process.stdout.readline()
+        memory = memory_of(process.pid)
+    assert {name for mapping in memory for name in secrets_in(mapping, secrets)} == set(secrets)
+
+
+def memory_of(process: int) -> list[bytes]:
+    """All that can be read of a process's memory, mapping by mapping."""
+    found: list[bytes] = []
+    maps = Path(f"/proc/{process}/maps").read_text(encoding="utf-8").splitlines()
+    with Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory:
+        for line in maps:
+            addresses, permissions = line.split()[:2]
+            if "r" not in permissions or line.endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
+                continue  # those two are the kernel's
+            start, end = (int(address, 16) for address in addresses.split("-"))
+            memory.seek(start)
+            pieces: list[bytes] = []
+            while sum(map(len, pieces)) < end - start:
+                try:
+                    piece = memory.read(end - start - sum(map(len, pieces)))
+                except OSError:  # it has gone since, or lies beyond the end of its file
+                    break
+                if not piece:
+                    break
+                pieces.append(piece)
+            found.append(b"".join(pieces))
+    return found
