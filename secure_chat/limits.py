@@ -58,7 +58,7 @@ READ_ONLY_SECONDS: Final = 60.0  # a server whose storage has failed still answe
 MAINTENANCE_SECONDS: Final = 60.0  # an idle journal looks after its database at least so often
 
 # --- a turn of an I/O thread -----------------------------------------------------------------------
-TURN_SECONDS: Final = 0.020  # of one turn; what is left over goes first in the next
+TURN_SECONDS: Final = 0.020  # of one turn: reading, those who had to wait, handshakes, delivery; the rest comes next
 MAX_INPUT_BEFORE_LOGIN_BYTES: Final = 4 * 1024  # of ciphertext of one connection a turn
 MAX_INPUT_BYTES: Final = 64 * 1024  # the same after login
 MAX_TLS_PIECE_BYTES: Final = 4 * 1024  # fed to TLS at once: one call may work through all of it before it returns
@@ -67,7 +67,7 @@ MAX_FRAMES_A_TURN: Final = 64  # of one connection; the others come first then
 MAX_HANDSHAKE_STEPS_A_TURN: Final = 32  # each costs up to 0.5 ms
 MAX_UNFINISHED_HANDSHAKES: Final = 128  # of one I/O thread; beyond it each new one displaces one at random
 MAX_SILENT_CONNECTIONS: Final = 1024  # the same of those that have not said a byte: they cost no TLS state yet
-MAX_WAITING_SOCKETS: Final = 1024  # accepted and not yet taken by an I/O thread; more are closed at once
+MAX_WAITING_SOCKETS: Final = 1024  # accepted and not yet taken by an I/O thread; then the system's backlog holds them
 MAX_READS_UNDER_WAY: Final = 4  # pages and passphrase checks of one connection that are not answered yet
 MAX_THREAD_READS_UNDER_WAY: Final = 256  # the same of one I/O thread: 16 MiB of replies at most
 MAX_WAITING_REPLIES_BYTES: Final = 64 * 1024  # on one connection; beyond it the connection is not read
@@ -213,7 +213,17 @@ MAX_HELD_EVENTS: Final = 1000  # newer events of a room kept while older ones ar
 MAX_UNREAD_AT_START: Final = 200  # events of one room shown by themselves at a start; /history has the rest
 READ_MARKER_SECONDS: Final = 5.0  # after which what was read is on the disk: not a commit for every line
 MAX_HISTORY_CALL: Final = 1000  # events of one /history; the next one goes on
-RETRY_INTERNAL_SECONDS: Final = 5.0  # after `internal` while catching up: the operator has been told
+RETRY_SECONDS: Final = 2.0  # before a request is repeated that the server refused for a while without naming a time
+MAX_RETRY_SECONDS: Final = 3600.0  # a server cannot put a client to sleep for good
+MAX_WAITING_EVENTS: Final = (
+    5000  # told and not taken by the screen; then the client reads no more, and the server waits
+)
+RESUMED_WAITING_EVENTS: Final = 1000  # it reads again when no more than these are left
+LEAVE_SECONDS: Final = 1.0  # to say goodbye; who quits does not wait longer for a dead link
+COMMAND_PATIENCE_SECONDS: Final = 60.0  # of a one-shot command without a connection, once it had one
+PASSPHRASE_TRIES: Final = 3  # of one question on a terminal
+MAX_ANSWER_BYTES: Final = 64 * 1024  # of one answer on a terminal or a line of standard input
+MAX_SEND_INPUT_BYTES: Final = 4 * 1024 * 1024  # of standard input to `send`: some hundreds of the longest messages
 MIN_PASSPHRASE_CHARACTERS: Final = 8  # Argon2id makes a guess dear, not impossible
 MAX_PASSPHRASE_FILE_BYTES: Final = 16 * 1024  # a passphrase is a line; what is longer is another file
 MAX_CLIENT_SETTINGS_BYTES: Final = 64 * 1024  # some dozens of lines

@@ -15,9 +15,9 @@ from types import FrameType
 from typing import BinaryIO, Final, Protocol, Self
 
 from secure_chat.errors import UsageInvalid
+from secure_chat.limits import MAX_ANSWER_BYTES
 
 _READ_AT_ONCE: Final = 4096  # a terminal gives a line at a time
-_MAX_ANSWER_BYTES: Final = 64 * 1024
 _ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -95,7 +95,7 @@ class Terminal:
             if not more:
                 raise KeyboardInterrupt  # Ctrl-D: the person leaves
             data += more
-            if len(data) > _MAX_ANSWER_BYTES:
+            if len(data) > MAX_ANSWER_BYTES:
                 raise UsageInvalid("This answer is longer than any that is asked for.")
         return _text(data)
 
@@ -129,7 +129,7 @@ class Lines:
 
     def line(self, prompt: str) -> str:
         """The next line. Raises `UsageInvalid` when there is none."""
-        data = self._stream.readline(_MAX_ANSWER_BYTES)
+        data = self._stream.readline(MAX_ANSWER_BYTES)
         if not data:
             raise UsageInvalid(f"Standard input ended where this was expected: {prompt.strip().rstrip(':')}.")
         return _text(data)

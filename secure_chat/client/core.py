@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Self
 
 from secure_chat.client.backoff import Backoff, BackoffLimits
 from secure_chat.client.events import Failed, Ticket
@@ -24,10 +24,8 @@ from secure_chat.client.vault import login_state, places
 from secure_chat.client.vault.vault import Vault
 from secure_chat.client.vault.wraps import DEFAULT_COST, Cost
 from secure_chat.errors import ChatError, MessageTooLong
-from secure_chat.limits import MAX_TEXT_BYTES
+from secure_chat.limits import LEAVE_SECONDS, MAX_TEXT_BYTES
 from secure_chat.names import room_name
-
-LEAVE_WITHIN_SECONDS: Final = 1.0  # "quits within a second when the link is dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class Client:
         """Connect and log in, in a thread of its own."""
         self._thread.start()
 
-    def close(self, within: float = LEAVE_WITHIN_SECONDS) -> None:
+    def close(self, within: float = LEAVE_SECONDS) -> None:
         """Leave, and wait at most `within` seconds for the goodbye. Events that nobody took stay in `events`."""
         until = time.monotonic() + within
         self._network.call(self._network.leave)

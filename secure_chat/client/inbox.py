@@ -3,14 +3,12 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from secure_chat.client.events import Event, Stopped
+from secure_chat.limits import MAX_WAITING_EVENTS, RESUMED_WAITING_EVENTS
 
 Call: TypeAlias = Callable[[], None]
-
-FULL: Final = 5000  # events that nobody has taken: the network thread stops reading
-EMPTY_ENOUGH: Final = 1000  # it reads again
 
 
 class Calls:
@@ -46,12 +44,12 @@ class EventQueue:
     @property
     def is_full(self) -> bool:
         """Whether nobody takes what is told."""
-        return self._queue.qsize() >= FULL
+        return self._queue.qsize() >= MAX_WAITING_EVENTS
 
     @property
     def has_room(self) -> bool:
         """Whether enough was taken to go on."""
-        return self._queue.qsize() <= EMPTY_ENOUGH
+        return self._queue.qsize() <= RESUMED_WAITING_EVENTS
 
     def put(self, event: Event) -> None:
         """Tell."""
@@ -66,7 +64,7 @@ class EventQueue:
             event = self._queue.get(timeout=timeout)
         except queue.Empty:
             return None
-        if self._queue.qsize() == EMPTY_ENOUGH:
+        if self._queue.qsize() == RESUMED_WAITING_EVENTS:
             self._wake()
         return event
 

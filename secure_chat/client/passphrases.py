@@ -20,13 +20,12 @@ from secure_chat.errors import (
     PassphrasesDiffer,
     VaultPassphrase,
 )
-from secure_chat.limits import MAX_PASSPHRASE_FILE_BYTES, MIN_PASSPHRASE_CHARACTERS
+from secure_chat.limits import MAX_PASSPHRASE_FILE_BYTES, MIN_PASSPHRASE_CHARACTERS, PASSPHRASE_TRIES
 from secure_chat.names import prepare_passphrase
 
 FILE_VARIABLE: Final = "SECURE_CHAT_PASSPHRASE_FILE"
 KEYRING_SERVICE: Final = "secure-chat"  # keyring set secure-chat alice@team.example.org
 
-_TRIES: Final = 3  # of one that must be right, on a terminal
 _OPEN_TO_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -103,7 +102,7 @@ class PassphraseSource:
 
 def ask_and_open(asking: Asking, prompt: str, open_with: Callable[[str], Vault]) -> tuple[Vault, str]:
     """Ask for the passphrase of a vault, three times where somebody is there. Raises `VaultPassphrase`."""
-    for left in reversed(range(_TRIES if asking.repeats else 1)):
+    for left in reversed(range(PASSPHRASE_TRIES if asking.repeats else 1)):
         passphrase = asking.hidden(prompt)
         try:
             return open_with(passphrase), passphrase

@@ -4,12 +4,11 @@ from functools import cache
 from typing import Final
 
 from secure_chat.errors import Busy, ChatError, RateLimited, RefusedByServer, StorageFull
+from secure_chat.limits import MAX_RETRY_SECONDS, RETRY_SECONDS
 from secure_chat.protocol.events import Failure
 
 WAIT_AND_REPEAT: Final = (RateLimited, Busy, StorageFull)
 """Refusals of a request that has not happened: the same one succeeds after a while."""
-DEFAULT_WAIT_SECONDS: Final = 2.0  # where such a refusal names no time
-MAX_WAIT_SECONDS: Final = 3600.0  # a server cannot put a client to sleep for good
 
 
 def error_of(failure: Failure) -> ChatError:
@@ -26,13 +25,13 @@ def error_of(failure: Failure) -> ChatError:
 
 def seconds_to_wait(error: ChatError) -> float:
     """How long a refusal of `WAIT_AND_REPEAT` asks to wait."""
-    return DEFAULT_WAIT_SECONDS if error.retry_after is None else error.retry_after
+    return RETRY_SECONDS if error.retry_after is None else error.retry_after
 
 
 def bounded_wait(seconds: float | None) -> float | None:
     """A time that a server asks to wait, in seconds; None for one that makes no sense."""
     # Not-a-number does not pass this comparison.
-    return min(seconds, MAX_WAIT_SECONDS) if seconds is not None and seconds >= 0 else None
+    return min(seconds, MAX_RETRY_SECONDS) if seconds is not None and seconds >= 0 else None
 
 
 def _is_code(code: str) -> bool:

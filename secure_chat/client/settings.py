@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Final
 
 from secure_chat.errors import SettingInvalid, SettingsMissing, SettingsUnreadable, SettingUnknown
-from secure_chat.limits import MAX_CLIENT_SETTINGS_BYTES, RECONNECT_FIRST_SECONDS, RECONNECT_MOST_SECONDS
+from secure_chat.limits import (
+    MAX_CLIENT_SETTINGS_BYTES,
+    MAX_RETRY_SECONDS,
+    RECONNECT_FIRST_SECONDS,
+    RECONNECT_MOST_SECONDS,
+)
 
 FILE_NAME: Final = "client.toml"
 FILE_VARIABLE: Final = "SECURE_CHAT_CONFIG"
 
 _APPLICATION: Final = "secure-chat"
-_LONGEST_RETRY_SECONDS: Final = 3600.0
 _COLORS: Final = ("auto", "never")
 
 
@@ -65,8 +69,8 @@ def _seconds(value: str) -> float:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
-    if not 0 < seconds <= _LONGEST_RETRY_SECONDS:
-        raise ValueError(f"is a number of seconds up to {_LONGEST_RETRY_SECONDS:.0f}")
+    if not 0 < seconds <= MAX_RETRY_SECONDS:
+        raise ValueError(f"is a number of seconds up to {MAX_RETRY_SECONDS:.0f}")
     return seconds
 
 

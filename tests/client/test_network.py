@@ -93,8 +93,8 @@ def test_a_screen_that_is_behind_stops_the_reading_and_gets_everything_in_the_en
     installation: Installation, server: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert server.pid
-    monkeypatch.setattr(inbox, "FULL", 50)
-    monkeypatch.setattr(inbox, "EMPTY_ENOUGH", 10)
+    monkeypatch.setattr(inbox, "MAX_WAITING_EVENTS", 50)
+    monkeypatch.setattr(inbox, "RESUMED_WAITING_EVENTS", 10)
     alice_vault = vault_of(installation, installation.people[next(_unused)], tmp_path / "alice")
     bob_vault = vault_of(installation, installation.people[next(_unused)], tmp_path / "bob")
     with TestClient(alice_vault) as alice, TestClient(bob_vault) as bob:

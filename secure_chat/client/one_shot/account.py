@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from secure_chat.client.arguments import Arguments
 from secure_chat.client.backoff import BackoffLimits
@@ -30,9 +30,8 @@ from secure_chat.client.profiles import Profile, Profiles, data_directory
 from secure_chat.client.settings import Settings
 from secure_chat.client.vault.vault import Vault
 from secure_chat.errors import ChatError, ConnectionLost, InternalError
+from secure_chat.limits import COMMAND_PATIENCE_SECONDS
 from secure_chat.sanitize import one_line
-
-PATIENCE_SECONDS: Final = 60.0  # without a connection, once there was one
 
 AnyAnswer = TypeVar("AnyAnswer", bound=Answer)
 
@@ -80,7 +79,7 @@ class Surroundings:
         self, profile: Profile, vault: Vault, passphrase: str, *, attend: bool = False
     ) -> Iterator["ConnectedAccount"]:
         """A profile that is open, connected. Raises why it cannot be."""
-        persistence = Persistence(patience=PATIENCE_SECONDS, asks=False)
+        persistence = Persistence(patience=COMMAND_PATIENCE_SECONDS, asks=False)
         options = Options(attend=attend, persistence=persistence, backoff=self.backoff)
         with Client(vault, passphrase, options) as client:
             self.profiles.mark_used(profile)

@@ -8,12 +8,11 @@ from secure_chat.client.one_shot.records import AcceptedRecord, RefusedRecord
 from secure_chat.client.one_shot.text_form import explain
 from secure_chat.errors import ChatError, MessageEmpty, MessageTooLong, NotMember, RecipientUnsupported, UsageInvalid
 from secure_chat.exit_codes import ExitCode, exit_code_of
-from secure_chat.limits import MAX_TEXT_BYTES
+from secure_chat.limits import MAX_SEND_INPUT_BYTES, MAX_TEXT_BYTES
 from secure_chat.names import room_name
 from secure_chat.sanitize import one_line, sanitize
 
 _STANDARD_INPUT = "-"
-_MAX_INPUT_BYTES = 4 * 1024 * 1024  # of standard input: some hundreds of the longest messages
 
 
 def run(surroundings: Surroundings) -> int:
@@ -55,9 +54,9 @@ def _texts(surroundings: Surroundings) -> list[str]:
 
 
 def _from_standard_input(lines: bool) -> list[str]:
-    data = sys.stdin.buffer.read(_MAX_INPUT_BYTES + 1)
-    if len(data) > _MAX_INPUT_BYTES:
-        raise MessageTooLong(f"Standard input has more than {_MAX_INPUT_BYTES:,} bytes. Nothing was sent.")
+    data = sys.stdin.buffer.read(MAX_SEND_INPUT_BYTES + 1)
+    if len(data) > MAX_SEND_INPUT_BYTES:
+        raise MessageTooLong(f"Standard input has more than {MAX_SEND_INPUT_BYTES:,} bytes. Nothing was sent.")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
