@@ -1,17 +1,44 @@
 """Row C7: what the server keeps of a person, searched on its disk and in its memory while it runs."""
 
+import base64
+import contextlib
+import io
+import json
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.features.search import bytes_below, secrets_in, spellings
+from tests.features.search import bytes_below, secrets_in
 from tests.features.story import ROOM, SAID, WITNESS, Story
 from tests.support.wire_client import client_id
 
+
+def recode(encoding: str, secret: bytes) -> bytes:
+    """As text of another width."""
+    return secret.decode().encode(encoding)
+
+
+def base64_behind(lead: bytes, secret: bytes) -> bytes:
+    """In the middle of something that is base64."""
+    return base64.b64encode(lead + secret + b"...")
+
+
 HOLDER: Final = "import sys; held = sys.stdin.buffer.read(int(sys.argv[1])); print(flush=True); sys.stdin.buffer.read()"
+OF_THE_KERNEL: Final = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
+SPELLED: Final[tuple[Callable[[bytes], bytes], ...]] = (
+    bytes,
+    *(partial(recode, encoding) for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")),
+    lambda secret: secret.hex().encode(),
+    lambda secret: secret.hex().upper().encode(),
+    *(partial(base64_behind, lead) for lead in (b"", b"x", b"xy", b"xyz")),
+    lambda secret: repr({"secret": secret}).encode(),
+    lambda secret: json.dumps({"secret": secret.decode()}).encode(),
+)
 needs_memory = pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="only Linux shows another's memory")
 
 
@@ -30,7 +57,7 @@ def test_c7_not_a_passphrase_or_private_key_on_disk_or_in_memory(story: Story) -
     team = story.team
     said = {"what was said": SAID.encode()}
     with team.wire(WITNESS) as witness:
-        assert [event for event in witness.pages(ROOM, 1, witness.open(ROOM).head)]
+        assert list(witness.pages(ROOM, 1, witness.open(ROOM).head))
         memory = memory_of(team.server.pid)
     assert team.server.process.poll() is None
     disk = bytes_below(team.installation.data)
@@ -47,11 +74,8 @@ def test_c7_not_a_passphrase_or_private_key_on_disk_or_in_memory(story: Story) -
 
 @needs_memory
 def test_a_secret_in_memory_is_found_however_it_is_spelled() -> None:
-    spelled = sorted(spellings(b"a secret with 'marks' \xc3\xbc"), key=len)
-    secrets = {
-        f"{number}": f"secret {number:03} with 'marks' \u00fc".encode() for number, _ in enumerate(spelled)
-    }
-    held = b"\0".join(sorted(spellings(secret), key=len)[int(number)] for number, secret in secrets.items())
+    secrets = {f"{number}": f"secret {number:03} of \u00fcbung".encode() for number in range(len(SPELLED))}
+    held = b"\0".join(spell(secret) for spell, secret in zip(SPELLED, secrets.values(), strict=True))
     command = [sys.executable, "-c", HOLDER, str(len(held))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
@@ -65,23 +89,23 @@ def test_a_secret_in_memory_is_found_however_it_is_spelled() -> None:
 
 def memory_of(process: int) -> list[bytes]:
     """All that can be read of a process's memory, mapping by mapping."""
-    found: list[bytes] = []
     maps = Path(f"/proc/{process}/maps").read_text(encoding="utf-8").splitlines()
+    found: list[bytes] = []
     with Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory:
         for line in maps:
             addresses, permissions = line.split()[:2]
-            if "r" not in permissions or line.endswith(("[vvar]", "[vsyscall]", "[vvar_vclock]")):
-                continue  # those two are the kernel's
-            start, end = (int(address, 16) for address in addresses.split("-"))
-            memory.seek(start)
-            pieces: list[bytes] = []
-            while sum(map(len, pieces)) < end - start:
-                try:
-                    piece = memory.read(end - start - sum(map(len, pieces)))
-                except OSError:  # it has gone since, or lies beyond the end of its file
-                    break
-                if not piece:
-                    break
-                pieces.append(piece)
-            found.append(b"".join(pieces))
+            if permissions.startswith("r") and not line.endswith(OF_THE_KERNEL):
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                found.append(read(memory, start, end - start))
     return found
+
+
+def read(memory: io.FileIO, start: int, size: int) -> bytes:
+    """One mapping, as far as it is there."""
+    pieces: list[bytes] = []
+    memory.seek(start)
+    with contextlib.suppress(OSError):  # it has gone since, or goes on beyond the end of its file
+        while size and (piece := memory.read(size)):
+            pieces.append(piece)
+            size -= len(piece)
+    return b"".join(pieces)

@@ -152,7 +152,8 @@ def test_c10_the_administration_tool_works_with_the_server_running_and_stopped(t
     installation.seed(["bob", "carol"])
 
     def admin(*arguments: str) -> Done:
-        return succeeded(ADMIN.run_process(tmp_path, "--config", str(installation.settings_file), *arguments))
+        call = ADMIN.run_process if "-v" in arguments else ADMIN.run
+        return succeeded(call(tmp_path, "--config", str(installation.settings_file), *arguments))
 
     with installation.start():
         with installation.connect_as("bob") as bob, installation.connect_as("carol"):
