@@ -1,75 +1,167 @@
-"""Row S1.3: a wrong login is answered and disconnected, and nothing tells whether the name exists."""
+"""Row S1.3: a wrong login is answered with one message, then the connection ends; nothing tells who exists."""
 
+import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from benchmarks.measure import cpu_microseconds
-from secure_chat.limits import MAX_FAILED_LOGINS
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
 from secure_chat.protocol.authentication import LOGIN_SECRET_BYTES
-from secure_chat.protocol.codec import encode
-from tests.features.machine import Machine
+from secure_chat.protocol.codec import decode_said
+from secure_chat.protocol.frames import split_frames
+from tests.features.story import NAME, WRONG_PASSPHRASE, Story
 from tests.features.team import Team, running_team
+from tests.support.people import TestPerson, make_person
+from tests.support.wire_client import WireClient
 
-REQUEST = 7
-KINDS = ("wrong", "disabled", "unknown")
+TRIES = 5  # before a pause
+COUNTING = """\
+import os
+import bcrypt
+
+
+def counted(name, original):
+    def computation(secret, salt_or_hash):
+        with open(os.environ["COUNTED"], "a", encoding="ascii") as file:
+            print(name, salt_or_hash[:7].decode(), file=file)
+        return original(secret, salt_or_hash)
+
+    return computation
+
+
+for each in ("checkpw", "hashpw", "kdf"):
+    setattr(bcrypt, each, counted(each, getattr(bcrypt, each)))
+"""
 
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
-    names = [f"{kind}{number}" for kind in ("wrong", "disabled") for number in range(2 * MAX_FAILED_LOGINS)]
-    with running_team(tmp_path_factory.mktemp("wrong"), ["alice", *names]) as made:
-        for name in names:
-            if name.startswith("disabled"):
+    """Its server writes down every bcrypt that it computes."""
+    directory = tmp_path_factory.mktemp("wrong")
+    counting = directory / "counting"
+    counting.mkdir()
+    (counting / "sitecustomize.py").write_text(COUNTING, encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(counting), os.environ.get("PYTHONPATH")))))
+        patch.setenv("COUNTED", str(directory / "counted"))
+        with running_team(directory, ["alice", "bert", "carol", "dora", "erin", "fred"]) as made:
+            for name in ("carol", "dora"):
                 made.admin("user", "disable", name, "--yes")
-        yield made
+            made.admin("user", "delete", "erin", "--yes")
+            yield made
 
 
-def answer_to_a_wrong_login(team: Team, name: str, *, with_device: bool) -> bytes:
-    """Every byte that the server says to a wrong login of this name, to the end of the connection."""
+def ask(team: Team, make: Callable[[WireClient], c.Command]) -> bytes:
+    """All that a new connection receives after hello for one request, to its end, which the server makes."""
     with team.installation.connect() as client:
-        proof = team.installation.people["alice"].proof(client.server_id, client.hello.nonce, client.leaf_hash)
-        secret = secrets.token_bytes(LOGIN_SECRET_BYTES)
-        client.tls.sendall(encode(c.Login(REQUEST, name, secret, proof if with_device else None)))
-        said = b""
+        client.send(make(client))
+        received = b""
         while data := client.tls.recv(65536):
-            said += data
-        return said
+            received += data
+        return received
 
 
-def test_s1_3_a_wrong_login_is_answered_and_then_disconnected(team: Team) -> None:
-    with team.installation.connect() as client:
-        failure = client.answer_to(client.send(c.Login(REQUEST, "alice", bytes(LOGIN_SECRET_BYTES), None)))
-        assert isinstance(failure, e.Failure)
-        assert failure.code == "auth.failed"
-        assert failure.sentence.startswith("User name or passphrase is wrong.")
+def login(name: str, person: TestPerson, secret: bytes) -> Callable[[WireClient], c.Login]:
+    """A login under a name, by the device of a person."""
+    return lambda client: c.Login(1, name, secret, person.proof(client.server_id, client.hello.nonce, client.leaf_hash))
+
+
+def logins_that_fail(team: Team) -> dict[str, Callable[[WireClient], c.Login]]:
+    """Of everybody who cannot log in; carol, dora and erin could once."""
+    people, stranger, wrong = team.installation.people, make_person("stranger"), secrets.token_bytes(LOGIN_SECRET_BYTES)
+    right = people["alice"].login_secret  # as all seeded people have it
+    return {
+        "wrong": login("alice", people["alice"], wrong),
+        "disabled": login("carol", people["carol"], right),
+        "disabled and wrong": login("dora", people["dora"], wrong),
+        "deleted": login("erin", people["erin"], right),
+        "unknown": login("stranger", stranger, right),
+        "no name at all": login("no such name!", stranger, right),
+        "wrong, without a device": lambda _: c.Login(1, "fred", wrong),
+        "disabled, without a device": lambda _: c.Login(1, "carol", right),
+        "unknown, without a device": lambda _: c.Login(1, "stranger-too", wrong),
+    }
+
+
+def test_s1_3_a_wrong_login_is_answered_and_then_disconnected(story: Story) -> None:
+    refused = story.done["wrong login"]
+    assert refused.returncode == 5
+    assert "User name or passphrase is wrong. 4 tries left before a 60 s pause. [auth.failed]" in refused.stderr
+    with story.team.installation.connect() as client:
+        client.send(c.Login(1, NAME, secrets.token_bytes(LOGIN_SECRET_BYTES)))
         client.wait_until_closed()
-        assert not client.said
-    stranger = Machine(team.directory / "home-of-a-stranger", passphrase="not the right one")
-    done = stranger.run("login", typed=f"{team.installation.link()}\nalice\nnot the right one\n", at_hand=False)
-    assert done.returncode == 5
-    assert "User name or passphrase is wrong." in done.stderr
+        (failure,) = client.said
+    assert isinstance(failure, e.Failure)
+    assert (failure.id, failure.code) == (1, "auth.failed")
 
 
-@pytest.mark.parametrize("with_device", [True, False], ids=["as a device", "without a device"])
-def test_s1_3_not_words_that_tell_who_exists(team: Team, with_device: bool) -> None:
-    numbers = range(MAX_FAILED_LOGINS) if with_device else range(MAX_FAILED_LOGINS, 2 * MAX_FAILED_LOGINS)
-    # The first wrong login of each name, the second, and so on: the tries left are counted for unknown names as well.
-    for attempt in numbers:
-        said = {kind: answer_to_a_wrong_login(team, f"{kind}{attempt}", with_device=with_device) for kind in KINDS}
-        assert b"auth.failed" in said["wrong"]
-        assert said["wrong"] == said["disabled"] == said["unknown"]
+def test_s1_3_not_words_that_tell_who_exists(team: Team, story: Story) -> None:
+    answers = {what: ask(team, make) for what, make in logins_that_fail(team).items()}
+    assert b"auth.failed" in answers["wrong"]
+    # Carol is tried twice: what is told of the tries left is hers, as it is that of a name that nobody has.
+    answers["disabled, without a device"] = answers["disabled, without a device"].replace(b"3 tries", b"4 tries")
+    assert set(answers.values()) == {answers["wrong"]}, answers
+    known = [ask(team, login("bert", team.installation.people["bert"], bytes(32))) for _ in range(TRIES + 1)]
+    unknown = [ask(team, login("bort", make_person("bort"), bytes(32))) for _ in range(TRIES + 1)]
+    assert known[:TRIES] == unknown[:TRIES]
+    assert [words(answer) for answer in known] == [words(answer) for answer in unknown]
+    assert words(known[TRIES])[0] == "rate.limited"
+    for make in (register, recover, lambda name: lambda _: c.NameQuery(1, name)):
+        assert ask_and_close(team, make("alice")) == ask_and_close(team, make("nobody-here"))
+    stranger = story.team.empty_machine("a-stranger").run(
+        "login", story.team.installation.link(), typed=f"nobody-here\n{WRONG_PASSPHRASE}\n", at_hand=False
+    )
+    assert stranger == story.done["wrong login"], "a person at the client sees no difference either"
+
+
+def words(answer: bytes) -> tuple[str, str]:
+    """Code and sentence of the one failure in an answer."""
+    (body,) = split_frames(answer)
+    failure = decode_said(body)
+    assert isinstance(failure, e.Failure)
+    return failure.code, failure.sentence
+
+
+def register(name: str) -> Callable[[WireClient], c.Register]:
+    """A registration without an invite, which this server wants."""
+    person = make_person(name)
+    return lambda client: c.Register(
+        1,
+        name,
+        person.login_secret,
+        person.device_list.signed.encode(),
+        person.signed_prekey.published.encode(),
+        person.proof(client.server_id, client.hello.nonce, client.leaf_hash),
+    )
+
+
+def recover(name: str) -> Callable[[WireClient], c.Recover]:
+    """A recovery without a login before it."""
+    person = make_person(name)
+    return lambda client: c.Recover(
+        1,
+        name,
+        person.login_secret,
+        person.device_list.signed.encode(),
+        person.signed_prekey.published.encode(),
+        person.proof(client.server_id, client.hello.nonce, client.leaf_hash),
+    )
+
+
+def ask_and_close(team: Team, make: Callable[[WireClient], c.Command]) -> e.AnySaid:
+    """The answer to a request after which the connection may go on."""
+    with team.installation.connect() as client:
+        return client.answer_to(client.send(make(client)))
 
 
 def test_s1_3_not_work_that_tells_who_exists(team: Team) -> None:
-    cpu = dict.fromkeys(KINDS, 0.0)
-    for attempt in range(4):
-        for kind in KINDS:
-            before = cpu_microseconds(team.server.pid)
-            answer_to_a_wrong_login(team, f"{kind}{attempt}", with_device=attempt % 2 == 0)
-            cpu[kind] += cpu_microseconds(team.server.pid) - before
-    # A login without bcrypt costs a twentieth of one with it, at the lowest cost that is allowed.
-    assert max(cpu.values()) < 3 * min(cpu.values()), cpu
+    counted = team.directory / "counted"
+    work: dict[str, list[str]] = {}
+    for what, make in logins_that_fail(team).items():
+        before = len(counted.read_text(encoding="ascii")) if counted.exists() else 0
+        assert b"auth.failed" in ask(team, make)
+        work[what] = counted.read_text(encoding="ascii")[before:].splitlines()
+    assert work["wrong"] == ["checkpw $2b$10$"], "the search for work finds none"
+    assert all(done == work["wrong"] for done in work.values()), work
