@@ -44,7 +44,7 @@ class Completion:
         """Proposals for the word that ends at the cursor; `before`: the text before it."""
         match = _LAST_WORD.search(before)
         word = match[0] if match else ""
-        fitting = {choice for choice in self._choices(before.lstrip(), word) if choice.startswith(word)}
+        fitting = {choice for choice in self._choices(before.lstrip(), word) if choice.startswith(word.lower())}
         return Proposal(len(word), tuple(sorted(fitting)))
 
     def _choices(self, text: str, word: str) -> Iterable[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from secure_chat.client.events import Answer, Ticket
+from secure_chat.client.events import Answer, PeopleFound, Ticket
 from secure_chat.client.line.client_calls import ClientCalls
 from secure_chat.client.line.connection import ConnectionState
 from secure_chat.client.line.error_words import error_line
@@ -103,6 +103,16 @@ class Context:
         place = self.places.go(room)
         self.prompt_text.set(place.draft)
         place.draft = ""
+        if self.prompt_text.can_be_set and not place.has_known_members:
+            self._learn_members(place)
+
+    def _learn_members(self, place: Place) -> None:
+        def answered(answer: Answer) -> None:
+            if isinstance(answer, PeopleFound):
+                place.has_known_members = True
+                self.people.see(*(person.name for person in answer.people))
+
+        self.expect(self.client.list_members(place.room), answered, lambda _error: None)
 
     def settle(self) -> None:
         """Go somewhere, if the person is nowhere and there is a room. What is typed meanwhile stays."""

@@ -93,6 +93,7 @@ class Happenings:
             case e.ServerStopping():
                 context.show(*connection.stopping(event))
             case e.Told():
+                self._expected.clear()  # it may have been told instead of a room that was to be opened
                 context.tell(event.error)
             case e.PassphraseNeeded():
                 self._passphrase_needed(event)

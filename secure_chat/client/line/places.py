@@ -19,6 +19,7 @@ class Place:
     shown: int = 0  # the highest number on the screen
     read: int = 0  # the highest number that the person has had before the eyes
     draft: str = ""  # typed here and not sent
+    has_known_members: bool = False  # their names can be completed
 
 
 class Places:

@@ -23,6 +23,7 @@ from secure_chat.client.inbox import EventQueue
 from secure_chat.client.line.console import Console
 from secure_chat.client.line.input_lines import InputLines
 from secure_chat.client.line.lines import Line, Painter, detail, line, warning
+from secure_chat.client.line.vanished import has_vanished
 from secure_chat.exit_codes import ExitCode
 from secure_chat.limits import MAX_DRAWN_EVENTS, MAX_INPUT_LINE_BYTES
 
@@ -186,7 +187,12 @@ class Plain:
     # --- input -----------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        data = os.read(self._streams.input, _READ_AT_ONCE)
+        try:
+            data = os.read(self._streams.input, _READ_AT_ONCE)
+        except OSError as error:
+            if not has_vanished(error):
+                raise
+            data = b""
         self._waiting += self._lines.feed(data) if data else self._lines.end()
         self._ended = not data
 
@@ -246,8 +252,13 @@ class Plain:
             self._console.mark_read()
 
     def _put(self, text: str) -> None:
-        self._streams.output.write(text.encode("utf-8", "replace"))
-        self._streams.output.flush()
+        try:
+            self._streams.output.write(text.encode("utf-8", "replace"))
+            self._streams.output.flush()
+        except OSError as error:
+            if not has_vanished(error):
+                raise
+            self._console.context.leave(ExitCode.INTERRUPTED)
 
 
 class _Echo:
@@ -272,4 +283,5 @@ class _Echo:
         wanted = list(self._before)
         if not is_shown:
             wanted[3] &= ~(termios.ECHO | termios.ECHONL)
-        termios.tcsetattr(self._descriptor, termios.TCSADRAIN, wanted)
+        with contextlib.suppress(termios.error):  # the window was closed
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, wanted)

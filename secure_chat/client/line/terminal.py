@@ -34,6 +34,7 @@ from secure_chat.client.line.lines import INDENT, Line, Painter, detail, line, n
 from secure_chat.client.line.terminal_keys import key_bindings
 from secure_chat.client.line.terminal_output import TerminalOutput
 from secure_chat.client.line.terminal_text import TerminalText
+from secure_chat.client.line.vanished import has_vanished
 from secure_chat.exit_codes import ExitCode
 from secure_chat.limits import MAX_DRAWN_EVENTS, MAX_INPUT_LINE_BYTES, MAX_SHOWN_COMPLETIONS
 from secure_chat.sanitize import sanitize
@@ -96,13 +97,22 @@ class Terminal:
 
     def run(self) -> None:
         """Draw and listen until the console leaves. Raises what went wrong in this program."""
-        asyncio.run(self._run())
-        if self._fault is not None:
+        try:
+            asyncio.run(self._run())
+        except OSError as error:
+            self._fault = self._fault or error
+        if isinstance(self._fault, OSError) and has_vanished(self._fault):
+            self._console.context.leave(ExitCode.INTERRUPTED)
+        elif self._fault is not None:
             raise self._fault
 
     def draw_after(self, lines: Sequence[Line]) -> None:
-        """Write lines when the prompt is gone for good."""
-        self._write(lines)
+        """Write lines when the prompt is gone for good, if there is still somebody to read them."""
+        try:
+            self._write(lines)
+        except OSError as error:
+            if not has_vanished(error):
+                raise
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 _BANG_EXIT: Final = "!exit"
+_HALF_A_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _COMMAND: Final = re.compile(r"/(\S*)\s*(.*)", re.DOTALL)
 
 
@@ -27,8 +28,11 @@ Typed: TypeAlias = Talk | Slash
 
 
 def read_typed(text: str) -> Typed | None:
-    """What the person means; None for nothing. Blanks before a slash do not make a text of a command."""
-    text = text.rstrip()
+    """What the person means; None for nothing. Blanks before a slash do not make a text of a command.
+
+    A byte that is no UTF-8 came from the keyboard as half a character, which nothing could send: it becomes U+FFFD.
+    """
+    text = _HALF_A_CHARACTER.sub("\ufffd", text.rstrip())
     begun = text.lstrip()
     if not begun:
         return None

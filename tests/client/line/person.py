@@ -11,6 +11,7 @@ from secure_chat.client.line.lines import Painter
 from secure_chat.client.line.room_lines import RoomLines
 from secure_chat.client.line.times import LocalTimes
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
+from secure_chat.protocol.events import Person as Listed
 from tests.client.line.fake_client import OWN_NAME, SERVER, FakeClient
 
 ZONE = datetime.timezone(datetime.timedelta(hours=2))
@@ -125,7 +126,15 @@ class Person:
         drawn = self.hears(e.Connected(SERVER, OWN_NAME, role, resumed=True, again=False, rooms=rooms))
         for room in rooms:
             drawn += self.hears(entered(room))
+        self.learns_names()
         return drawn
+
+    def learns_names(self, *names: str) -> None:
+        """The names that were asked for by themselves, for completion, are answered."""
+        for asked in [asked for asked in self.client.asked if asked.call == "list_members"]:
+            people = tuple(Listed(name, "member", online=True) for name in names)
+            self.hears(e.Answered(asked.ticket, e.PeopleFound(people, more=False, total=len(people))))
+            self.client.asked.remove(asked)
 
 
 def heard(event: RoomEvent, *, late: bool = False, ticket: e.Ticket | None = None) -> e.Heard:

@@ -3,6 +3,7 @@
 `python -m tests.client.line.stage [--color]`. A client in memory stands behind the real screens.
 """
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable
@@ -35,7 +36,8 @@ class MemoryKeeping:
             raise VaultFull
 
     def keep_draft(self, room: str, text: str) -> None:
-        print(f"draft kept in {room}: {text}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # the window may be closed
+            print(f"draft kept in {room}: {text}", file=sys.stderr, flush=True)
 
 
 class Stage:

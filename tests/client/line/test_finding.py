@@ -17,6 +17,7 @@ def alice() -> Person:
     person.arrives("lobby")
     person.hears(entered("dev", head=2500))
     person.types("/go dev")
+    person.learns_names()
     return person
 
 

@@ -175,6 +175,19 @@ def test_without_the_lobby_the_first_room_is_the_one() -> None:
     assert alice.prompt == "#dev >"
 
 
+def test_the_names_of_a_room_that_one_goes_to_can_be_completed() -> None:
+    alice = Person()
+    alice.hears(e.Connected("team.example.org", "alice", "member", resumed=True, again=False, rooms=("dev", "lobby")))
+    assert alice.asks() == ("list_members", "lobby", "")
+    alice.learns_names("bob", "bert")
+    assert alice.console.propose("@b").choices == ("@bert ", "@bob ")
+    alice.types("/go dev")
+    assert alice.asks() == ("list_members", "dev", "")
+    assert alice.hears(e.Failed(last_ticket(alice), PermissionDenied())) == []
+    alice.types("/go lobby")
+    assert [asked.call for asked in alice.client.asked] == ["list_members"]
+
+
 # --- looking around ------------------------------------------------------------------------------
 
 

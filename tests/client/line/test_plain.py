@@ -172,6 +172,13 @@ def test_a_dumb_terminal_is_left_by_two_interrupts() -> None:
         assert alice.everything[-1] == GOODBYE
 
 
+def test_a_dumb_terminal_whose_window_is_closed_ends_it() -> None:
+    with Typist(environment=DUMB) as alice:
+        alice.sees("which can read them")
+        alice.hang_up()
+        assert alice.process.wait(PATIENCE_SECONDS) == ExitCode.INTERRUPTED
+
+
 def test_a_dumb_terminal_is_left_by_the_end_of_input() -> None:
     with Typist(environment=DUMB) as alice:
         alice.sees("which can read them")

@@ -8,6 +8,7 @@ import pytest
 from secure_chat.exit_codes import ExitCode
 from tests.client.line.stage import BURST
 from tests.client.line.typist import STAGE, Typist
+from tests.support.command import PATIENCE_SECONDS
 
 KEY_UP = "\x1b[A"
 ALT_ENTER = "\x1b\r"
@@ -238,6 +239,14 @@ def test_a_signal_ends_it_cleanly(number: signal.Signals) -> None:
             alice.signal(number)
         assert alice.ends() == ExitCode.INTERRUPTED
         assert alice.everything[-1] == "* left team.example.org"
+
+
+def test_a_window_that_is_closed_ends_it() -> None:
+    with Typist() as alice:
+        at_the_prompt(alice).type("half a line")
+        alice.is_at("#lobby > half a line")
+        alice.hang_up()
+        assert alice.process.wait(PATIENCE_SECONDS) == ExitCode.INTERRUPTED
 
 
 def test_a_draft_is_kept_at_the_end() -> None:

@@ -31,6 +31,11 @@ def test_two_slashes_send_one() -> None:
     assert read_typed("  //etc") == Talk("/etc")
 
 
+def test_bytes_that_are_no_text_become_a_mark() -> None:
+    assert read_typed("a\udcffb") == Talk("a\ufffdb")
+    assert read_typed("/topic \udcff") == Slash("topic", "\ufffd")
+
+
 def test_bang_exit_leaves() -> None:
     assert read_typed("!exit") == Slash("exit", "")
     assert read_typed(" !EXIT ") == Slash("exit", "")

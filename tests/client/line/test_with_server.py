@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from secure_chat.client.core import LEAVE_WITHIN_SECONDS
 from secure_chat.exit_codes import ExitCode
-from secure_chat.limits import MAX_TEXT_BYTES
+from secure_chat.limits import LEAVE_SECONDS, MAX_TEXT_BYTES
 from secure_chat.protocol.states import Role
 from tests.client.line.typist import Typist
 from tests.support.client_people import TestClient, vault_of
@@ -165,7 +164,7 @@ def test_who_quits_on_a_dead_link_does_not_wait_and_is_told_what_was_not_sent(
             os.kill(server.pid, signal.SIGCONT)
         assert code == ExitCode.PARTLY_SENT
         assert alice.everything[-3:-1] == ["! 1 line was not sent:", "  #lobby into the void"]
-        assert took < 10 * LEAVE_WITHIN_SECONDS  # of a machine that may be busy
+        assert took < 10 * LEAVE_SECONDS  # of a machine that may be busy
 
 
 # --- what others do ------------------------------------------------------------------------------
