@@ -3,6 +3,7 @@
 from functools import cache
 from typing import Final
 
+from secure_chat import errors
 from secure_chat.errors import Busy, ChatError, RateLimited, RefusedByServer, StorageFull
 from secure_chat.limits import MAX_RETRY_SECONDS, RETRY_SECONDS
 from secure_chat.protocol.events import Failure
@@ -40,10 +41,6 @@ def _is_code(code: str) -> bool:
 
 @cache
 def _errors_by_code() -> dict[str, type[ChatError]]:
-    found: dict[str, type[ChatError]] = {}
-    waiting = ChatError.__subclasses__()
-    while waiting:
-        error = waiting.pop()
-        found.setdefault(error.code, error)
-        waiting += error.__subclasses__()
-    return found
+    known = (each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ChatError))
+    # Only those with a code of their own: others share one with the error that they are a kind of.
+    return {error.code: error for error in known if error is not ChatError and "code" in vars(error)}

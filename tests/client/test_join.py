@@ -2,16 +2,20 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from secure_chat.certificates.contexts import server_context
 from secure_chat.certificates.pins import log_pin
 from secure_chat.client.channel import Channel
 from secure_chat.client.enrolled import Enrolled
 from secure_chat.client.enrolling import Enrolling
 from secure_chat.client.vault import login_state
 from secure_chat.client.vault.records import Enrolment
+from secure_chat.directory.device_list import SignedDeviceList
+from secure_chat.directory.pins import inviter_pin
 from secure_chat.e2ee.device_keys import IdentitySecret
 from secure_chat.e2ee.recovery_kit import parse_recovery_key
 from secure_chat.errors import (
@@ -25,12 +29,16 @@ from secure_chat.errors import (
     ProfileExists,
     RegistrationClosed,
 )
-from secure_chat.protocol.commands import Command
-from secure_chat.protocol.events import Welcome
+from secure_chat.protocol.authentication import Invitation, check_invite_proof, invite_token_hash
+from secure_chat.protocol.commands import AnyCommand, Command, InviteQuery, NameQuery, Register
+from secure_chat.protocol.events import InviteFacts, Inviter, NameFacts, Said, Welcome
 from secure_chat.protocol.link import InviterPart, Link, parse_link
+from tests.certificates.impostors import Issuer, write
 from tests.support.answering import Machine, Scripted, newcomer
 from tests.support.client_people import PASSPHRASE, TestClient
 from tests.support.installation import HOST, Installation, ServerProcess
+from tests.support.people import make_person
+from tests.support.scripted_server import ScriptedServer
 
 pytestmark = pytest.mark.usefixtures("cheap_login_derivations")
 
@@ -269,3 +277,65 @@ def test_the_server_of_the_link_is_known_by_its_key_log_too(
         machine.joining(wrong.format(), asking).run()
     assert refusal.value.code == "tls.pin"
     assert asking.prompts == []
+
+
+# --- invites of people, and no invites at all ----------------------------------------------------
+
+
+class Watching(Scripted):
+    """Somebody who types only while no connection is open."""
+
+    def __init__(self, server: ScriptedServer, *answers: str) -> None:
+        super().__init__(*answers)
+        self._server = server
+
+    def line(self, prompt: str) -> str:
+        assert self._server.idle.wait(60), f"a connection is open while the person answers {prompt!r}"
+        return super().line(prompt)
+
+
+def test_an_inviter_who_fits_the_link_gets_a_proof_and_no_connection_is_open_while_the_joiner_types(
+    machine: Machine, tmp_path: Path
+) -> None:
+    inviter, secret, token = make_person("berta"), os.urandom(16), os.urandom(16)
+    shown = Inviter(inviter.user_id, inviter.name, inviter.identity.public_key.raw)
+    authority, log_key = Issuer.make(), os.urandom(32)
+    registered: list[Register] = []
+
+    def answer(command: AnyCommand) -> list[Said | bytes]:
+        match command:
+            case InviteQuery():
+                return [InviteFacts(command.id, "join", 2**42, inviter=shown)]
+            case NameQuery():
+                return [NameFacts(command.id, 1)]
+            case Register():
+                registered.append(command)
+                devices = SignedDeviceList.parse(command.device_list).device_list
+                return [Welcome(command.id, devices.user_id, command.name, "member", 0, 1, 0, [], bytes(32))]
+            case _:
+                return [b""]
+
+    certificate, key = authority.issue(HOST, now=datetime.now(UTC))
+    files = write(tmp_path, key, certificate, authority.certificate)
+    with ScriptedServer(server_context(files.certificate, files.key), log_key, answer) as scripted:
+        asking = Watching(scripted, "moni", PASSPHRASE, PASSPHRASE)
+        pin = inviter_pin(inviter.user_id, inviter.name, inviter.identity.public_key)
+        link = Link(HOST, scripted.port, authority.public_key, log_pin(log_key), token, InviterPart(pin, secret))
+        machine.joining(link.format(), asking).run().vault.close()
+    assert len(asking.prompts) == 3
+    [command] = registered
+    own = SignedDeviceList.parse(command.device_list).device_list
+    invitation = Invitation(
+        invite_token_hash(token), inviter.user_id, inviter.identity.public_key, own.user_id, "moni", own.identity_key
+    )
+    check_invite_proof(command.proof, secret, invitation)
+
+
+def test_where_registration_is_open_the_address_is_enough(
+    tmp_path: Path, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECURE_CHAT_SERVER_REGISTRATION", "open")
+    installation = Installation(tmp_path / "server")
+    with installation.start():
+        enrolled = machine.joining(installation.link(b""), newcomer("nora")).run()
+        _can_come_in(enrolled, "nora")

@@ -23,6 +23,7 @@ from secure_chat.client.events import (
     RoomLost,
     ServerStopping,
     Ticket,
+    Told,
 )
 from secure_chat.client.outbox import KNOWN_MS
 from secure_chat.client.session import Session, SessionFacts
@@ -165,6 +166,39 @@ def test_an_old_leaving_that_is_caught_up_with_ends_nothing() -> None:
     talk.say(e.Left("dev", 6, 5, "alice"), e.Joined("dev", 7, 5, "alice"), message(8))
     assert talk.heard() == [6, 7, 8]
     assert talk.told(RoomLost) == []
+
+
+def test_an_opening_that_is_refused_for_a_while_is_repeated_and_for_good_is_told() -> None:
+    talk = Talk()
+    [opening] = talk.connect(dev(10))
+    talk.say(e.Failure(opening.id, "busy", "Wait.", retry_after=1.0))
+    talk.now = 1.0
+    [again] = talk.sent()
+    assert isinstance(again, c.RoomOpen)
+    talk.say(e.Failure(again.id, "permission.denied", "No."))
+    [told] = talk.told(Told)
+    assert isinstance(told, Told)
+    assert told.error.code == "permission.denied"
+
+
+def test_an_opening_of_a_membership_that_has_just_ended_loses_the_room() -> None:
+    talk = Talk()
+    [opening] = talk.connect(dev(10))
+    talk.say(e.Failure(opening.id, "room.not_member", "No."))
+    assert talk.told(RoomLost) == [RoomLost("dev", kicked=False)]
+
+
+def test_a_fault_of_the_server_while_catching_up_is_waited_for() -> None:
+    talk = Talk()
+    [opening] = talk.connect(dev(10))
+    talk.opened(opening, head=10, after=10)
+    talk.say(e.RoomGap("dev", 11, 12))
+    [asking] = talk.sent()
+    talk.say(e.Failure(asking.id, "internal", "Fault 17."))
+    talk.now = 60.0
+    [again] = talk.sent()
+    talk.say(page(again, [message(11), message(12)], 12))
+    assert talk.heard() == [11, 12]
 
 
 def test_presence_passes_and_that_of_other_rooms_does_not() -> None:

@@ -41,6 +41,8 @@ class ScriptedServer:
         self.commands: list[AnyCommand] = []
         self.connections = 0
         self.ended = threading.Event()  # a connection has ended, whatever it was
+        self.idle = threading.Event()  # none is open
+        self.idle.set()
         self._context = context
         self._answer = answer
         self._hello = Hello(secrets.token_bytes(32), log_key, registration)
@@ -67,11 +69,13 @@ class ScriptedServer:
             with plain:
                 if self._stopping:
                     return
+                self.idle.clear()
                 self.connections += 1
                 plain.settimeout(_WAIT_SECONDS)
                 with contextlib.suppress(OSError):  # a client that refuses this server, or has enough of it
                     self._serve(plain)
                 self.ended.set()
+            self.idle.set()
 
     def _serve(self, plain: socket.socket) -> None:
         with self._context.wrap_socket(plain, server_side=True) as tls:

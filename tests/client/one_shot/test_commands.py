@@ -20,7 +20,7 @@ from tests.support.installation import Installation, ServerProcess
 
 pytestmark = pytest.mark.usefixtures("cheap_login_derivations")
 
-NAMES = ["alice", "bella", "cora", "dana", "emma", "fanny", "gloria", "hilda", "irene", "julia", "karin", "lena"]
+NAMES = "alice bella cora dana emma fanny gloria hilda irene julia karin lena marta nina olga paula".split()
 
 
 @dataclass
@@ -233,6 +233,20 @@ def test_after_logging_out_the_next_command_logs_in_with_the_passphrase(alice: P
     assert alice.run("rooms").code == ExitCode.OK
     with alice.machine.profiles.choose().acquire() as locked, locked.unlock(PASSPHRASE) as vault:
         assert login_state.resume_tokens(vault).current is not None
+
+
+def test_the_settings_in_force_are_shown_with_their_origin(alice: Person) -> None:
+    shown = alice.run("config", "show", "--origin").output.splitlines()
+    assert f"data = {alice.machine.home}\t(--data)" in shown
+    assert "retry_first_seconds = 1\t(default)" in shown
+    records = alice.run("config", "show", "--json").objects
+    assert {"schema": 1, "type": "setting", "name": "color", "value": "auto", "origin": "default"} in records
+
+
+def test_the_line_client_speaks_no_json(alice: Person) -> None:
+    refused = alice.run("--json")
+    assert refused.code == ExitCode.USAGE
+    assert "--json needs a command" in refused.errors
 
 
 def test_login_says_who_one_is(alice: Person) -> None:

@@ -166,4 +166,4 @@ def test_read_follows_what_is_being_said_until_ctrl_c(tmp_path: Path) -> None:
             following.send_signal(signal.SIGINT)
             assert following.wait(60) == ExitCode.INTERRUPTED
         again = alice.run("read", "--json")
-        assert "two" not in again.stdout, "what was followed is read"
+        assert "one" not in again.stdout, "what was followed is read"
