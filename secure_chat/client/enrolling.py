@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from secure_chat.client.backoff import Backoff
 from secure_chat.client.channel import Channel, connect
 from secure_chat.client.login import Entrance, LoggedIn, device_proof
+from secure_chat.client.patience import Patience
 from secure_chat.client.profile_draft import ProfileDraft
 from secure_chat.client.profile_label import ProfileState
 from secure_chat.client.profiles import Profile, Profiles
@@ -67,7 +68,7 @@ class Enrolling:
         self._draft = draft
         self._application = application
         self._waiter = waiter
-        self._say = say
+        self._patience = Patience(waiter, say)
         self._account: Account = login_state.account(draft.vault)
         self._device: OwnDevice = login_state.own_device(draft.vault)
         self._entrance = Entrance(draft.vault, waiter)
@@ -86,7 +87,7 @@ class Enrolling:
                 if not attempts_left:
                     raise
                 in_doubt = True
-                self._wait(error, backoff.next_wait(error.retry_after))
+                self._patience.wait(error, backoff.next_wait(error.retry_after))
             else:
                 login_state.remember_login_kdf(self._draft.vault, self._application.login_kdf)
                 return logged_in
@@ -140,9 +141,3 @@ class Enrolling:
         return c.Recover(
             channel.request_id(), account.name, application.login_secret, devices, prekey, proof, application.token
         )
-
-    def _wait(self, error: ChatError, seconds: float) -> None:
-        self._say(f"{error.sentence} Trying again in {seconds:.0f} s (Ctrl-C stops).")
-        until = self._waiter.clock() + seconds
-        while self._waiter.clock() < until:
-            self._waiter.wait(until)

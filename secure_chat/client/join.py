@@ -14,6 +14,7 @@ from secure_chat.client.enrolled import Enrolled, ShowRecovery, complete, shown_
 from secure_chat.client.enrolling import Application, Enrolling, attempt_under_way
 from secure_chat.client.login import login_kdf_row
 from secure_chat.client.login_secret import derive_login_secret
+from secure_chat.client.patience import Patience
 from secure_chat.client.profile_draft import ProfileDraft
 from secure_chat.client.profiles import Profile, Profiles
 from secure_chat.client.server_identity import ServerIdentity
@@ -54,7 +55,7 @@ class Joining:
         """Join. Raises what is wrong with the server, the invite or the answers; Ctrl-C leaves nothing behind."""
         require_ml_kem()
         with Waiter() as waiter:
-            prospect = self._learn(waiter)
+            prospect = Patience(waiter, self._say).ask(lambda: self._learn(waiter))
             self._say("Server certificate matches the invite.")
             invitation = prospect.invitation
             if invitation is not None and invitation.purpose == "reset":
@@ -119,7 +120,7 @@ class Joining:
             if draft.resumes:
                 return self._take_up(draft, prospect, waiter)
             passphrase = self._answers.new_passphrase()
-            row = login_kdf_row(self._server, name, waiter)
+            row = self._login_kdf_row(name, waiter)
             new = enrolment.register(prospect.server, name, os.urandom, _now_ms())
             draft.commit_vault(passphrase, new)
             self._say("Your keys were made on this device.")
@@ -128,7 +129,7 @@ class Joining:
     def _take_up(self, draft: ProfileDraft, prospect: Prospect, waiter: Waiter) -> Enrolled:
         self._say("Joining was cut off after it was sent; it goes on from there.")
         vault, passphrase = self._answers.open_vault(draft.open_vault)
-        row = login_kdf_row(self._server, login_state.account(vault).name, waiter)
+        row = self._login_kdf_row(login_state.account(vault).name, waiter)
         return self._enrol(draft, prospect, passphrase, row, waiter, in_doubt=True)
 
     def _enrol(
@@ -171,10 +172,13 @@ class Joining:
                 return self._take_up(draft, prospect, waiter)
             seed = self._answers.recovery_seed(may_be_missing=True)
             passphrase = self._answers.new_passphrase()
-            row = login_kdf_row(self._server, name, waiter)
+            row = self._login_kdf_row(name, waiter)
             draft.commit_vault(passphrase, _new_device(server, seed, newest))
             self._say("Your keys were made on this device.")
             return self._enrol(draft, prospect, passphrase, row, waiter, in_doubt=False)
+
+    def _login_kdf_row(self, name: str, waiter: Waiter) -> int:
+        return Patience(waiter, self._say).ask(lambda: login_kdf_row(self._server, name, waiter))
 
     def _say(self, text: str) -> None:
         self._answers.asking.say(text)

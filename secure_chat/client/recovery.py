@@ -12,6 +12,7 @@ from secure_chat.client.enrolled import Enrolled, ShowRecovery, complete, shown_
 from secure_chat.client.enrolling import Application, Enrolling, attempt_under_way
 from secure_chat.client.login import login_kdf_row
 from secure_chat.client.login_secret import derive_login_secret
+from secure_chat.client.patience import Patience
 from secure_chat.client.profile_draft import ProfileDraft
 from secure_chat.client.profiles import Profile, Profiles
 from secure_chat.client.server_identity import ServerIdentity
@@ -40,7 +41,8 @@ class Recovering:
         """Put this device in place of the old one. Raises `RecoveryKeyOther` and what joining raises."""
         require_ml_kem()
         with Waiter() as waiter:
-            facts = self._recognise(waiter)
+            facts = self._patience(waiter).ask(lambda: self._recognise(waiter))
+            self._answers.asking.say("Server certificate matches the link.")
             begun = self._begun_here()
             name = self._answers.user_name(suggested=begun.label.name if begun is not None else "")
             with ProfileDraft(self._profiles, name, self._link.host, self._link.port) as draft:
@@ -67,7 +69,7 @@ class Recovering:
     def explain(self) -> DeviceElsewhere:
         """Log in as far as it goes without keys, and say what is missing. Raises what a login raises."""
         with Waiter() as waiter:
-            self._recognise(waiter)
+            self._patience(waiter).ask(lambda: self._recognise(waiter))
             name = self._answers.user_name()
             _, login_secret = self._derive(name, self._answers.known_passphrase(), waiter)
             self._newest_list(name, login_secret, waiter)
@@ -75,18 +77,21 @@ class Recovering:
 
     def _recognise(self, waiter: Waiter) -> ServerFacts:
         with connect(self._server, waiter) as channel:
-            facts = self._server.facts(channel.hello.log_pk)
-        self._answers.asking.say("Server certificate matches the link.")
-        return facts
+            return self._server.facts(channel.hello.log_pk)
 
     def _begun_here(self) -> Profile | None:
         return attempt_under_way(self._profiles, self._link.host, self._link.port)
 
     def _derive(self, name: str, passphrase: str, waiter: Waiter) -> tuple[int, bytes]:
-        row = login_kdf_row(self._server, name, waiter)
+        row = self._patience(waiter).ask(lambda: login_kdf_row(self._server, name, waiter))
         return row, derive_login_secret(passphrase, self._server.server_id, name, row=row)
 
     def _newest_list(self, name: str, login_secret: bytes, waiter: Waiter) -> AcceptedDeviceList:
-        with connect(self._server, waiter) as channel:
-            welcome = channel.ask(Login(channel.request_id(), name, login_secret), WelcomeLimited)
-        return shown_device_list(welcome.device_list, name)
+        def log_in_without_device() -> WelcomeLimited:
+            with connect(self._server, waiter) as channel:
+                return channel.ask(Login(channel.request_id(), name, login_secret), WelcomeLimited)
+
+        return shown_device_list(self._patience(waiter).ask(log_in_without_device).device_list, name)
+
+    def _patience(self, waiter: Waiter) -> Patience:
+        return Patience(waiter, self._answers.asking.say)

@@ -31,7 +31,7 @@ from secure_chat.errors import (
 )
 from secure_chat.protocol.authentication import Invitation, check_invite_proof, invite_token_hash
 from secure_chat.protocol.commands import AnyCommand, Command, InviteQuery, NameQuery, Register
-from secure_chat.protocol.events import InviteFacts, Inviter, NameFacts, Said, Welcome
+from secure_chat.protocol.events import Failure, InviteFacts, Inviter, NameFacts, Said, Welcome
 from secure_chat.protocol.link import InviterPart, Link, parse_link
 from tests.certificates.impostors import Issuer, write
 from tests.support.answering import Machine, Scripted, newcomer
@@ -301,12 +301,16 @@ def test_an_inviter_who_fits_the_link_gets_a_proof_and_no_connection_is_open_whi
     shown = Inviter(inviter.user_id, inviter.name, inviter.identity.public_key.raw)
     authority, log_key = Issuer.make(), os.urandom(32)
     registered: list[Register] = []
+    asked_for_time: list[str] = []
 
     def answer(command: AnyCommand) -> list[Said | bytes]:
         match command:
             case InviteQuery():
                 return [InviteFacts(command.id, "join", 2**42, inviter=shown)]
             case NameQuery():
+                asked_for_time.append(command.name)
+                if len(asked_for_time) == 1:
+                    return [Failure(command.id, "rate.limited", "Slow down.", retry_after=0.05), b""]
                 return [NameFacts(command.id, 1)]
             case Register():
                 registered.append(command)
@@ -323,6 +327,7 @@ def test_an_inviter_who_fits_the_link_gets_a_proof_and_no_connection_is_open_whi
         link = Link(HOST, scripted.port, authority.public_key, log_pin(log_key), token, InviterPart(pin, secret))
         machine.joining(link.format(), asking).run().vault.close()
     assert len(asking.prompts) == 3
+    assert "Slow down. Trying again in 0 s (Ctrl-C stops)." in asking.said, "a server that asks for time gets it"
     [command] = registered
     own = SignedDeviceList.parse(command.device_list).device_list
     invitation = Invitation(
