@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from secure_chat.client import events as e
 from secure_chat.client.line.context import Context
@@ -17,7 +18,7 @@ from secure_chat.exit_codes import ExitCode, exit_code_of
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
 from secure_chat.sanitize import one_line
 
-_WORTH_SAYING: int = 50  # events of a catching up; fewer are there before they are announced
+_WORTH_SAYING: Final = 50  # events of a catching up; fewer are there before they are announced
 
 
 @dataclass(slots=True)
@@ -110,6 +111,8 @@ class Happenings:
         if not event.again:
             self._introduce(event)
         context.settle()
+        if not event.again and not context.prompt_text.can_be_set:
+            self._say_where()  # there is no prompt that names it
 
     def _introduce(self, event: e.Connected) -> None:
         who = f"you are {one_line(event.name)}" + (f", {one_line(event.role)}," if event.role != "member" else "")
@@ -237,8 +240,12 @@ class Happenings:
             context.say(f"what you were typing there was not sent: {typed}")
         context.prompt_text.set("")
         context.settle()
-        if context.places.current is not None:
-            context.say("you write to ", room_piece(context.places.current.room), " now")
+        self._say_where()
+
+    def _say_where(self) -> None:
+        current = self._context.places.current
+        if current is not None:
+            self._context.say("you write to ", room_piece(current.room))
 
     def _heard(self, heard: e.Heard) -> None:
         event, context = heard.event, self._context

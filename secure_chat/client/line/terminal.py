@@ -140,8 +140,9 @@ class Terminal:
 
     def _failed(self, _loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
         error = context.get("exception")
-        self._fault = self._fault or (error if isinstance(error, BaseException) else RuntimeError(context["message"]))
-        self._exit()
+        if isinstance(error, Exception):  # what bears none is advice to programmers
+            self._fault = self._fault or error
+            self._exit()
 
     def _exit(self) -> None:
         if self._app.is_running and not self._app.is_done:

@@ -17,6 +17,7 @@ from tests.client.line.fake_client import OWN_NAME, SERVER, Asked, FakeClient
 
 BURST: Final = 1000
 IMPATIENT_SECONDS: Final = 0.2
+CROWD: Final = tuple(f"guest{number:03}" for number in range(100))
 EVIL: Final = "\x1b[2J\x1b]52;c;aGk=\x07\x9b31m\x07\r\u202eevil\nb\x08\x1b[1A\x1b[?1049h"
 
 
@@ -56,6 +57,7 @@ class Stage:
             "stopped": lambda: self._tell(e.Stopped(ConnectionLost())),
             "removed": lambda: self._tell(e.RoomLost("lobby", kicked=True)),
             "bug": self._bug,
+            "crowd": lambda: self._tell(e.PresenceChanged("dev", CROWD, (), len(CROWD))),
         }
         self._is_online = True
 

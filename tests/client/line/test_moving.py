@@ -86,7 +86,7 @@ def test_leaving_is_of_this_room_and_moves_the_prompt(alice: Person) -> None:
     assert alice.asks() == ("leave_room", "lobby")
     assert alice.hears(e.RoomLost("lobby", kicked=False)) == [
         "* you are no longer in #lobby",
-        "* you write to #dev now",
+        "* you write to #dev",
     ]
     assert alice.prompt == "#dev >"
     alice.types("/part")
@@ -109,7 +109,7 @@ def test_who_is_removed_is_told_by_whom_and_what_was_typed_goes_nowhere_else(ali
         "10:00 #lobby · dave removed alice: spam",
         "! you were removed from #lobby",
         "* what you were typing there was not sent: a secret of the lobby",
-        "* you write to #dev now",
+        "* you write to #dev",
     ]
     assert alice.prompt_text.text == ""
 

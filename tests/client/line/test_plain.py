@@ -19,6 +19,7 @@ WELCOME = [
     "* connected to team.example.org, TLS 1.3, certificate as invited",
     "* you are alice in #dev, #lobby",
     "* rooms are kept by the server, which can read them; /help explains the commands",
+    "* you write to #lobby",
 ]
 NO_DIRECT_MESSAGES = (
     "! Direct messages are not in this version. Nothing was sent. /help lists what there is. [usage.not_in_version]"

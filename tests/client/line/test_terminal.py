@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from secure_chat.exit_codes import ExitCode
-from tests.client.line.stage import BURST
+from secure_chat.limits import MAX_SHOWN_COMPLETIONS
+from tests.client.line.stage import BURST, CROWD
 from tests.client.line.typist import STAGE, Typist
 from tests.support.command import PATIENCE_SECONDS
 
@@ -138,6 +139,15 @@ def test_tab_completes_and_lists() -> None:
         at_the_prompt(alice).type("/m\t\t")
         alice.sees("^  /me  /members$")
         alice.is_at("#lobby > /me")
+
+
+def test_a_long_list_of_proposals_says_how_many_are_left_out() -> None:
+    with Typist() as alice:
+        at_the_prompt(alice).enter("crowd")
+        alice.sees("guest000, guest001 and 98 others are online")
+        alice.type("@g\t\t")
+        alice.sees(f"… and {len(CROWD) - MAX_SHOWN_COMPLETIONS} more$")
+        alice.is_at("#lobby > @guest0")
 
 
 def test_a_key_moves_between_rooms_and_what_is_typed_stays_with_its_room() -> None:
