@@ -144,7 +144,6 @@ class TerminalProcess:
             self._is_open = False
             os.close(self._terminal)
 
-    @property
     def echoes(self) -> bool:
         """Whether the terminal shows what is typed."""
         return bool(termios.tcgetattr(self._terminal)[3] & termios.ECHO)
