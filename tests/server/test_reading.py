@@ -141,7 +141,7 @@ def test_a_forged_record_ends_its_connection_and_no_other(core_installation: Ins
                 record[-1] ^= 1
                 forger.socket.sendall(bytes(record) + bytes(5000))
                 other.tls.sendall(encode(c.Ping(60)))
-                with pytest.raises(ssl.SSLError, match="(?i)bad.record.mac"):
+                with pytest.raises(ssl.SSLError, match=r"(?i)bad.record.mac"):
                     forger.read_to_the_end()
                 assert isinstance(other.answer_to(60), e.PongReply)
 
