@@ -74,7 +74,7 @@ class Inbox(Generic[Item]):
     next one, for which the bell rings again.
     """
 
-    __slots__ = ("_abandoned", "_bell", "_flagged", "_items", "_lock")
+    __slots__ = ("_abandoned", "_bell", "_closed", "_flagged", "_items", "_lock", "_ringing")
 
     def __init__(self, bell: WakeUp | None = None, lock: AbstractContextManager[object] | None = None) -> None:
         """With a bell and a lock of a simulation, every order of steps can be gone through."""
@@ -84,6 +84,8 @@ class Inbox(Generic[Item]):
         self._items: list[Item] = []
         self._flagged = False
         self._abandoned = False
+        self._closed = False
+        self._ringing = 0  # producers on their way from the lock to the bell: its descriptor must not be freed before
 
     def fileno(self) -> int:
         """Readable while there may be items."""
@@ -97,8 +99,10 @@ class Inbox(Generic[Item]):
             self._items.append(item)
             waiting = len(self._items)
             flagged, self._flagged = self._flagged, True
+            if not flagged:
+                self._ringing += 1
         if not flagged:
-            self._bell.ring()
+            self._ring()
         return waiting
 
     def take(self) -> list[Item]:
@@ -120,8 +124,20 @@ class Inbox(Generic[Item]):
         return self._snapshot()
 
     def close(self) -> None:
-        """Free the descriptor; only when every producer has ended, for its number becomes somebody else's."""
-        self._bell.close()
+        """Abandon it and free the descriptor, as soon as nobody is about to ring it. May be repeated."""
+        with self._lock:
+            is_last = not self._closed and not self._ringing
+            self._closed = self._abandoned = True
+        if is_last:
+            self._bell.close()
+
+    def _ring(self) -> None:
+        self._bell.ring()
+        with self._lock:
+            self._ringing -= 1
+            is_last = self._closed and not self._ringing
+        if is_last:
+            self._bell.close()
 
     def _clear(self) -> None:
         with self._lock:

@@ -47,6 +47,9 @@ from secure_chat.server.writing import Writing
 
 logger: Final = logging.getLogger(__name__)
 
+READING_PART: Final = 0.5  # of a turn's budget: until then sockets are read
+WAITING_PART: Final = 0.625  # until then frames that had to wait are dealt with
+HANDSHAKES_PART: Final = 0.75  # until then handshakes go on; `DELIVERY_SECONDS` is the last quarter
 STARVED_PATIENCE_SECONDS: Final = 0.25  # until those who wait for credit are told that the server is busy
 
 
@@ -88,6 +91,8 @@ class IoThread:
         self._poller.register(inbox.fileno(), READABLE)
         self._left_over: dict[int, int] = {}  # events of the turn before that its budget cut off
         self._reads = True  # until the server stops
+        self._goodbye: SayGoodbye | None = None  # to be said once everybody who keeps up has everything
+        self._goodbye_at = 0.0  # ... or at this time
         self._ends_at: float | None = None  # when the thread ends, whoever is still connected
 
         memory, scratch = TlsMemory(), memoryview(bytearray(limits.MAX_INPUT_BYTES))
@@ -135,7 +140,6 @@ class IoThread:
         events = self._poller.poll(self._patience())
         self._heartbeat.turns()
         now = time.monotonic()
-        until = now + limits.TURN_SECONDS
         credit = False
         if self._left_over:
             events = list((self._left_over | dict(events)).items())
@@ -145,13 +149,17 @@ class IoThread:
             credit = self._apply(now)
         wait = self._backlog.wait(now)
         self._requests.busy = wait > self._configuration.durations.busy
-        self._serve(events, now, until)
+        # Established connections first; yet each of the others has a part of the turn that nobody takes from it.
+        self._serve(events, now, now + READING_PART * limits.TURN_SECONDS)
         if self._reads:
+            until = now + WAITING_PART * limits.TURN_SECONDS
             self._reading.go_on(now, until, time.monotonic, credit or self._requests.busy)
         self._submit(now)
-        self._handshakes.advance(now, until, time.monotonic)
+        self._handshakes.advance(now, now + HANDSHAKES_PART * limits.TURN_SECONDS, time.monotonic)
         self._delivery.deliver(now)
         self._expiry.look(now)
+        if self._goodbye is not None:
+            self._say_goodbye(self._goodbye, now)
         if self._connections.lost:
             self._bury(now)
 
@@ -164,7 +172,7 @@ class IoThread:
         now = time.monotonic()
         wait = self._connections.wheel.seconds_until_due(now)
         if self._ends_at is not None:
-            until_end = max(0.0, self._ends_at - now)
+            until_end = max(0.0, (self._ends_at if self._goodbye is None else self._goodbye_at) - now)
             wait = until_end if wait is None else min(wait, until_end)
         if self._reading.starved:
             wait = STARVED_PATIENCE_SECONDS if wait is None else min(wait, STARVED_PATIENCE_SECONDS)
@@ -232,7 +240,8 @@ class IoThread:
                 case StopReading():
                     self._stop_reading()
                 case SayGoodbye():
-                    self._say_goodbye(item, now)
+                    self._goodbye = item
+                    self._goodbye_at, self._ends_at = now + item.within / 2, now + item.within
         return credit
 
     def _open(self, new: NewConnection, now: float) -> None:
@@ -287,7 +296,9 @@ class IoThread:
         self._supervisor.put(Finished(self.name, "reading stopped"))
 
     def _say_goodbye(self, goodbye: SayGoodbye, now: float) -> None:
-        self._ends_at = now + goodbye.within
+        if self._delivery.has_work and now < self._goodbye_at:
+            return
+        self._goodbye = None
         for connection in list(self._connections.by_serial.values()):
             jitter = 1 + random.SystemRandom().random()
             frame = encode(ServerClosing(round(goodbye.retry_after * jitter, 1)))

@@ -93,7 +93,8 @@ class Reading:
 
     def readable(self, connection: Connection, now: float) -> None:
         """Take what the socket has, within the limit of a turn."""
-        if connection.hold is not None:
+        if connection.hold is not None or connection.state is State.CLOSING:
+            self._connections.read(connection, False)  # it has logged out and waits for the reply
             return
         most = MAX_INPUT_BYTES if connection.session is not None else MAX_INPUT_BEFORE_LOGIN_BYTES
         try:
@@ -214,7 +215,7 @@ class Reading:
 
     def _release(self, connection: Connection, now: float) -> None:
         left, connection.waiting, connection.hold = connection.waiting, None, None
-        connection.input_at = now  # nobody could be heard in the meantime
+        connection.input_at, connection.pinged_at = now, NEVER  # nobody could be heard in the meantime
         if connection.frame_since != NEVER:
             connection.frame_since = now
             self._connections.watch(connection, now + self._durations.frame)

@@ -299,9 +299,9 @@ class Server:
 
     def _end_threads(self) -> None:
         until = time.monotonic() + limits.STOP_THREAD_SECONDS
-        ended = [worker.join(max(0.0, until - time.monotonic())) for worker in self._workers]
-        for thread in self._threads:
+        for thread in self._threads:  # first, for they put things into the workers' inboxes
             thread.join(max(0.0, until - time.monotonic()))
+        ended = [worker.join(max(0.0, until - time.monotonic())) for worker in self._workers]
         if not all(ended) or any(thread.is_alive() for thread in self._threads):
             self._say("some threads have not ended")
             self._exit_code = EXIT_FAILED

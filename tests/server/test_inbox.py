@@ -53,6 +53,12 @@ def test_an_abandoned_inbox_gives_back_what_was_left_and_takes_nothing_more(inbo
     assert inbox.take() == []
 
 
+def test_a_closed_inbox_may_still_be_put_into_and_closed_again(inbox: Inbox[int]) -> None:
+    inbox.close()
+    assert inbox.put(1) == 0
+    inbox.close()
+
+
 def test_a_bell_that_nobody_silences_never_blocks_who_rings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "eventfd", raising=False)  # a pipe can be full
     bell = Descriptor()

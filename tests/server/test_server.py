@@ -195,7 +195,7 @@ def test_a_process_stops_in_order_by_a_signal(core_installation: Installation, n
         process.process.send_signal(number)
         client.wait_until_closed()
         assert any(isinstance(said, e.ServerClosing) for said in client.said)
-        assert process.process.wait(PATIENCE_SECONDS) == 0
+        assert process.process.wait(PATIENCE_SECONDS) == 0, "".join(process.errors)
 
 
 def test_a_process_goes_on_after_a_signal_to_reload(core_installation: Installation) -> None:

@@ -1,11 +1,13 @@
 """Every order in which a few threads can take their steps: real code on real threads, one step at a time.
 
 A step ends where the code takes a lock or touches a bell; only there another thread may come in between. One run
-follows a list of choices; the explorer goes on to the next list until there is no other.
+follows a list of choices; the explorer goes on to the next list until there is no other, or draws them by chance.
 """
 
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -70,10 +72,10 @@ class Worker:
 
 
 class Run:
-    """One order of steps. `choices`: which of the threads that can move does; the first one where the list ends."""
+    """One order of steps. `choose`: at which step which of so many threads that can move does."""
 
-    def __init__(self, choices: Sequence[int]) -> None:
-        self._choices = choices
+    def __init__(self, choose: Callable[[int, int], int]) -> None:
+        self._choose = choose
         self._workers: list[Worker] = []
         self._by_thread: dict[int, Worker] = {}
         self.taken: list[tuple[int, int]] = []  # at each step: which was chosen, of how many
@@ -100,8 +102,7 @@ class Run:
                 movable = [worker for worker in self._workers if worker.can_move]
                 if not movable:
                     raise Stalled
-                step = len(self.taken)
-                chosen = self._choices[step] if step < len(self._choices) else 0
+                chosen = self._choose(len(self.taken), len(movable))
                 self.taken.append((chosen, len(movable)))
                 movable[chosen].move()
         finally:
@@ -132,6 +133,7 @@ class SimulatedBell:
     def __init__(self, run: Run) -> None:
         self._run = run
         self.readable = False
+        self.is_closed = False
 
     def fileno(self) -> int:
         """There is none."""
@@ -140,6 +142,7 @@ class SimulatedBell:
     def ring(self) -> None:
         """Readable."""
         self._run.point()
+        assert not self.is_closed, "rung after its descriptor was freed"
         self.readable = True
 
     def silence(self) -> None:
@@ -148,7 +151,10 @@ class SimulatedBell:
         self.readable = False
 
     def close(self) -> None:
-        """Nothing to free."""
+        """Free; once."""
+        self._run.point()
+        assert not self.is_closed, "freed twice"
+        self.is_closed = True
 
     def wait(self) -> None:
         """Poll without a time-out."""
@@ -159,7 +165,7 @@ def all_runs(prepare: Callable[[Run], None]) -> Iterator[Run]:
     """Every order, each in a run of its own that `prepare` fills with threads. Raises `Stalled` in one that stalls."""
     choices: list[int] = []
     while True:
-        run = Run(choices)
+        run = Run(partial(_listed, tuple(choices)))
         prepare(run)
         run.play()
         yield run
@@ -169,3 +175,17 @@ def all_runs(prepare: Callable[[Run], None]) -> Iterator[Run]:
         if not taken:
             return
         choices = [chosen for chosen, _ in taken[:-1]] + [taken[-1][0] + 1]
+
+
+def _listed(choices: Sequence[int], step: int, _: int) -> int:
+    return choices[step] if step < len(choices) else 0
+
+
+def some_runs(prepare: Callable[[Run], None], count: int) -> Iterator[Run]:
+    """So many orders by chance, the same ones each time. Raises `Stalled` in one that stalls."""
+    source = random.Random(count)
+    for _ in range(count):
+        run = Run(lambda _, movable: source.randrange(movable))
+        prepare(run)
+        run.play()
+        yield run
