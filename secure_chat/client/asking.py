@@ -84,7 +84,7 @@ class Terminal:
         self.close()
 
     def _write(self, text: str) -> None:
-        data = text.encode("utf-8", "replace")
+        data = _safe(text).encode("utf-8", "replace")
         while data:
             data = data[os.write(self._descriptor, data) :]
 
@@ -167,7 +167,14 @@ def _before_ending(restore: Callable[[], None]) -> Iterator[None]:
 
 
 def _talk(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(_safe(text), file=sys.stderr, flush=True)
+
+
+def _safe(text: str) -> str:
+    """Without power over the terminal: what is asked and told has names and words of servers in it."""
+    from secure_chat.sanitize import sanitize  # here, because most commands ask nothing
+
+    return sanitize(text)
 
 
 def _text(line: bytes) -> str:

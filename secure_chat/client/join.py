@@ -26,7 +26,15 @@ from secure_chat.directory.device_list import AcceptedDeviceList
 from secure_chat.directory.keys import IdentityPublicKey, UserId
 from secure_chat.directory.pins import inviter_pin
 from secure_chat.e2ee.ml_kem import require_ml_kem
-from secure_chat.errors import InviteProofInvalid, InviteUsed, NameTaken, RegistrationClosed
+from secure_chat.errors import (
+    InviteProofInvalid,
+    InviteUsed,
+    NameInvalid,
+    NameTaken,
+    RegistrationClosed,
+    ServerSaidNonsense,
+)
+from secure_chat.names import check_user_name
 from secure_chat.protocol.authentication import Invitation, invite_proof, invite_token_hash
 from secure_chat.protocol.commands import InviteQuery
 from secure_chat.protocol.events import InviteFacts
@@ -87,6 +95,7 @@ class Joining:
                 if self._begun_here() is None:
                     raise
                 return Prospect(facts, None)
+        _check_facts(invitation)
         self._check_inviter(invitation)
         return Prospect(facts, invitation)
 
@@ -182,6 +191,17 @@ class Joining:
 
     def _say(self, text: str) -> None:
         self._answers.asking.say(text)
+
+
+def _check_facts(invitation: InviteFacts) -> None:
+    """A purpose that there is, and a name that somebody may have: the person sees it, and a profile bears it."""
+    if invitation.purpose not in ("join", "reset"):
+        raise ServerSaidNonsense("The server says of this invite what this version does not know.")
+    try:
+        if invitation.name:
+            check_user_name(invitation.name)
+    except NameInvalid as error:
+        raise ServerSaidNonsense("The server says that this invite is for a name that nobody can have.") from error
 
 
 def _new_device(server: ServerFacts, seed: bytes | None, newest: AcceptedDeviceList) -> NewVault:
