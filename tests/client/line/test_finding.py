@@ -81,6 +81,19 @@ def test_all_of_it_comes_in_order_without_gap_or_duplicate(alice: Person) -> Non
     assert numbers == list(range(1, 2501))
 
 
+def test_all_of_a_room_that_was_not_heard_of_yet_is_more_than_nothing() -> None:
+    alice = Person()
+    alice.hears(e.Connected("team.example.org", "alice", "member", resumed=True, again=False, rooms=("dev",)))
+    alice.types("/history all")
+    assert alice.asks() == ("history", "dev", None, 1)
+    assert alice.answers(stretch(2500, 2500)) == ["* #dev · 1 to 2500, Ctrl-C stops"]
+    assert alice.asks() == ("history", "dev", 1001, 1000)
+    empty = Person()
+    empty.hears(e.Connected("team.example.org", "alice", "member", resumed=True, again=False, rooms=("dev",)))
+    empty.types("/history all")
+    assert empty.answers(e.HistoryFound("dev", 1, 0, (), earlier=False)) == ["* #dev has no history yet"]
+
+
 def test_more_than_one_call_can_bring_is_fetched_piece_by_piece(alice: Person) -> None:
     alice.types("/history 1500 --before 2001")
     assert alice.asks() == ("history", "dev", 1501, 1000)

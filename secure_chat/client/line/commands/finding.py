@@ -53,9 +53,24 @@ def history(context: Context, argument: str) -> None:
         ticket = context.client.history(place.room, wish.before, wish.count)
         context.expect(ticket, lambda answer: _show_history(context, answer, wish))
     else:
-        last = place.head if wish.before is None else min(place.head, wish.before - 1)
-        first = place.first if wish.count is None else max(place.first, last - wish.count + 1)
-        _LongHistory(context, place, first, last).ask()
+        _begin_long_history(context, place, wish)
+
+
+def _begin_long_history(context: Context, place: Place, wish: HistoryWish) -> None:
+    if not place.head:  # right after the start the room has not been heard of; the client knows its newest number
+
+        def heard(answer: Answer) -> None:
+            if isinstance(answer, HistoryFound) and answer.last:
+                place.head = max(place.head, answer.last)
+                _begin_long_history(context, place, wish)
+            else:
+                _show_history(context, answer, wish)
+
+        context.expect(context.client.history(place.room, None, 1), heard)
+        return
+    last = place.head if wish.before is None else min(place.head, wish.before - 1)
+    first = place.first if wish.count is None else max(place.first, last - wish.count + 1)
+    _LongHistory(context, place, first, last).ask()
 
 
 def _show_history(context: Context, answer: Answer, wish: HistoryWish) -> None:
