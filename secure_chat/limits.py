@@ -75,6 +75,7 @@ DISCARD_BYTES: Final = 64 * 1024  # read and thrown away after the last write, s
 DISCARD_SECONDS: Final = 1.0  # the same in time
 LIMITED_SECONDS: Final = 120.0  # in the state LIMITED: a small board derives two keys in this time
 THREAD_SWITCH_SECONDS: Final = 0.0005  # how long a thread that computes keeps the interpreter from the others
+SPARE_DESCRIPTORS: Final = 64  # of the process, that no connection gets: database, log, administration need some
 LISTEN_BACKLOG: Final = 4096  # connections the system completes while the acceptor is busy
 ACCEPT_PAUSE_SECONDS: Final = 0.1  # after the system has no descriptor or memory left
 

@@ -3,12 +3,15 @@
 import errno
 import logging
 import os
+import resource
 import socket
+import sys
+import time
 from collections.abc import Sequence
 from typing import Final
 
 from secure_chat.errors import AddressInUse, AddressUnusable
-from secure_chat.limits import ACCEPT_PAUSE_SECONDS, LISTEN_BACKLOG, MAX_WAITING_SOCKETS
+from secure_chat.limits import ACCEPT_PAUSE_SECONDS, LISTEN_BACKLOG, MAX_WAITING_SOCKETS, SPARE_DESCRIPTORS
 from secure_chat.server.inbox import Inbox
 from secure_chat.server.items import Finished, NewConnection, SupervisorItem
 from secure_chat.server.poller import READABLE, make_poller
@@ -16,6 +19,7 @@ from secure_chat.server.services import IoItem
 
 logger: Final = logging.getLogger(__name__)
 
+SHORTAGE_TOLD_EVERY_SECONDS: Final = 60.0
 EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -70,6 +74,8 @@ class Acceptor:
         self._stop = stop
         self._supervisor = supervisor
         self._next = 0
+        self._pause = make_poller()  # knows the word to stop alone
+        self._tell_at = 0.0
         self._reserve = _reserve()  # given up to refuse a connection politely when no descriptor is left
 
     def run(self) -> None:
@@ -77,6 +83,7 @@ class Acceptor:
         poller = make_poller()
         try:
             poller.register(self._stop.fileno(), READABLE)
+            self._pause.register(self._stop.fileno(), READABLE)
             for descriptor in self._listeners:
                 poller.register(descriptor, READABLE)
             while True:
@@ -86,6 +93,7 @@ class Acceptor:
                     self._accept(self._listeners[descriptor])
         finally:
             poller.close()
+            self._pause.close()
             for listener in self._listeners.values():
                 listener.close()
             os.close(self._reserve)
@@ -98,6 +106,10 @@ class Acceptor:
             if error.errno in EXHAUSTED:
                 self._refuse_one(listener)
             return  # the peer has gone already, or another error that is this connection's alone
+        if accepted.fileno() >= _most_descriptors():
+            accepted.close()
+            self._tell_of_shortage()
+            return
         accepted.setblocking(False)
         try:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -111,7 +123,7 @@ class Acceptor:
 
     def _refuse_one(self, listener: socket.socket) -> None:
         """Without a descriptor the listener would stay readable and the connection hang: end it instead."""
-        logger.error("no descriptor is left: connections are refused")
+        self._tell_of_shortage()
         os.close(self._reserve)
         try:
             listener.accept()[0].close()
@@ -120,13 +132,20 @@ class Acceptor:
         finally:
             self._reserve = _reserve()
 
+    def _tell_of_shortage(self) -> None:
+        now = time.monotonic()
+        if now >= self._tell_at:
+            self._tell_at = now + SHORTAGE_TOLD_EVERY_SECONDS
+            logger.error("no descriptor is left for connections: they are refused")
+
     def _wait_a_moment(self) -> None:
-        poller = make_poller()
-        try:
-            poller.register(self._stop.fileno(), READABLE)
-            poller.poll(ACCEPT_PAUSE_SECONDS)
-        finally:
-            poller.close()
+        self._pause.poll(ACCEPT_PAUSE_SECONDS)
+
+
+def _most_descriptors() -> int:
+    """Numbers are given from the lowest on: from this one on connections would take what the rest needs."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft - min(SPARE_DESCRIPTORS, soft // 4)
 
 
 def _reserve() -> int:

@@ -91,6 +91,8 @@ class Server:
         self.reload_hook = reload_hook
         self._end_at_once = end_at_once
         self._supervisor: Inbox[SupervisorItem] = Inbox()
+        self._poller = make_poller()
+        self._poller.register(self._supervisor.fileno(), READABLE)
         self._stop_accepting: Inbox[None] = Inbox()
         self._io_inboxes: list[Inbox[IoItem]] = [Inbox() for _ in range(self.io_threads)]
         self._journal_inbox = JournalInbox(self.io_threads)
@@ -172,6 +174,7 @@ class Server:
         sys.setswitchinterval(limits.THREAD_SWITCH_SECONDS)
         _raise_descriptor_limit()
         with Signals() as self._signals:
+            self._poller.register(self._signals.fileno(), READABLE)
             self._begin()
             gc.collect()
             gc.freeze()  # what lives as long as the process need not be looked at again and again
@@ -219,14 +222,7 @@ class Server:
 
     def _look(self, seconds: float) -> None:
         """Wait for signals and items, at most so long, and deal with them."""
-        poller = make_poller()
-        try:
-            poller.register(self._supervisor.fileno(), READABLE)
-            if self._signals is not None:
-                poller.register(self._signals.fileno(), READABLE)
-            poller.poll(seconds)
-        finally:
-            poller.close()
+        self._poller.poll(seconds)
         if self._signals is not None:
             for number in self._signals.take():
                 self._supervisor.put(Reload() if number == signal.SIGHUP else Stop(number.name))
@@ -311,6 +307,7 @@ class Server:
             inbox.close()
         self._stop_accepting.close()
         self._supervisor.close()
+        self._poller.close()
 
 
 def print_ready(host: str, port: int) -> None:
