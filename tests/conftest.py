@@ -1,6 +1,7 @@
 """What every test obeys: it leaves no thread and no socket behind, and no deadline depends on the machine."""
 
 import os
+import signal
 import socket
 import stat
 import threading
@@ -14,6 +15,11 @@ from hypothesis import settings
 # Machines differ: an example that takes long is not a failure, one that never ends meets faulthandler_timeout.
 settings.register_profile("secure_chat", deadline=None, print_blob=True)
 settings.load_profile("secure_chat")
+
+# Started in the background, a shell has its children ignore Ctrl-C; they would hand that on to the programs under test.
+for ignored in (signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(ignored) is signal.SIG_IGN:
+        signal.signal(ignored, signal.default_int_handler)
 
 LEAK_WAIT_SECONDS = 20.0  # generous: a thread told to stop may be held up by a loaded machine
 LEAK_POLL_SECONDS = 0.01
