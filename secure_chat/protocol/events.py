@@ -1,8 +1,15 @@
 """What a server says: replies, which repeat a request's id, and events, which nobody asked for."""
 
-from typing import TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
+from msgspec import Meta
+
+from secure_chat.limits import MAX_ROOM_NAME_CHARACTERS
+from secure_chat.protocol.commands import Bytes16, Bytes32, Number
+
+ROOM_NAME: Final = rf"^[a-z0-9_-]{{1,{MAX_ROOM_NAME_CHARACTERS}}}\Z"
+RoomName: TypeAlias = Annotated[str, Meta(pattern=ROOM_NAME)]  # a client has nothing to do with a room of another name
 
 
 class Said(msgspec.Struct, frozen=True, tag_field="type", gc=False):
@@ -15,7 +22,7 @@ class Said(msgspec.Struct, frozen=True, tag_field="type", gc=False):
 class Failure(Said, tag="error", frozen=True):
     """A request was refused, or (id 0) the connection is about to end. Only `code` is a promise."""
 
-    id: int
+    id: Number
     code: str
     sentence: str
     hint: str = ""
@@ -25,14 +32,14 @@ class Failure(Said, tag="error", frozen=True):
 class Done(Said, tag="done", frozen=True):
     """It is done, and there is nothing to tell."""
 
-    id: int
+    id: Number
 
 
 class NameFacts(Said, tag="name.facts", frozen=True):
     """The row of the closed table of login derivations to be used."""
 
-    id: int
-    login_kdf: int
+    id: Number
+    login_kdf: Number
 
 
 class Inviter(msgspec.Struct, frozen=True, gc=False):
@@ -46,9 +53,9 @@ class Inviter(msgspec.Struct, frozen=True, gc=False):
 class InviteFacts(Said, tag="invite.facts", frozen=True):
     """What an invite is for. `name`: the one it is bound to, or empty. For a reset: the account and its newest list."""
 
-    id: int
+    id: Number
     purpose: str  # "join" or "reset"
-    expires: int  # milliseconds since 1970 UTC
+    expires: Number  # milliseconds since 1970 UTC
     name: str = ""
     user_id: bytes = b""
     device_list: bytes = b""
@@ -58,22 +65,22 @@ class InviteFacts(Said, tag="invite.facts", frozen=True):
 class JoinedRoom(msgspec.Struct, frozen=True, gc=False):
     """A room of the account that has just logged in."""
 
-    room: str
+    room: RoomName
     topic: str
-    head: int  # number of the newest event
-    first: int  # number of the oldest event that is kept
+    head: Number  # number of the newest event
+    first: Number  # number of the oldest event that is kept
 
 
 class Welcome(Said, tag="welcome", frozen=True):
     """Logged in as a device. `token`: the first or the pending resume token, or empty when there is none."""
 
-    id: int
-    user_id: bytes  # 16
+    id: Number
+    user_id: Bytes16
     name: str
     role: str  # "administrator" or "member"
-    counter_before: int  # the highest counter of this device before this login
-    device_list_version: int
-    time: int  # the server's clock, milliseconds since 1970 UTC
+    counter_before: Number  # the highest counter of this device before this login
+    device_list_version: Number
+    time: Number  # the server's clock, milliseconds since 1970 UTC
     rooms: list[JoinedRoom]
     token: bytes = b""  # 32 or empty
     head: bytes = b""  # the key log's signed head; empty until there is a log
@@ -86,7 +93,7 @@ class Welcome(Said, tag="welcome", frozen=True):
 class WelcomeLimited(Said, tag="welcome.limited", frozen=True):
     """Logged in without a device: nothing but recovery is possible."""
 
-    id: int
+    id: Number
     user_id: bytes
     name: str
     device_list: bytes  # the newest, signed
@@ -95,41 +102,41 @@ class WelcomeLimited(Said, tag="welcome.limited", frozen=True):
 class Accepted(Said, tag="accepted", frozen=True):
     """It is numbered and on the disk. `changed`: the text as stored, when it differs (text.changed)."""
 
-    id: int
-    room: str
-    number: int
-    time: int  # milliseconds since 1970 UTC
+    id: Number
+    room: RoomName
+    number: Number
+    time: Number  # milliseconds since 1970 UTC
     changed: str | None = None
 
 
 class RoomOpened(Said, tag="room.opened", frozen=True):
     """Events of this room follow from `after` + 1 on, all of them after this reply."""
 
-    id: int
-    room: str
+    id: Number
+    room: RoomName
     topic: str
-    head: int
-    first: int
-    after: int
-    members: int
+    head: Number
+    first: Number
+    after: Number
+    members: Number
 
 
 class RoomSummary(msgspec.Struct, frozen=True, gc=False):
     """A row of the list of rooms."""
 
-    room: str
+    room: RoomName
     topic: str
-    members: int
+    members: Number
     joined: bool
 
 
 class RoomPage(Said, tag="room.page", frozen=True):
     """Rooms in order of their names."""
 
-    id: int
+    id: Number
     rooms: list[RoomSummary]
     more: bool
-    total: int
+    total: Number
 
 
 class Person(msgspec.Struct, frozen=True, gc=False):
@@ -143,10 +150,10 @@ class Person(msgspec.Struct, frozen=True, gc=False):
 class PeoplePage(Said, tag="people.page", frozen=True):
     """People in order of their names; `total` counts all, on this page or not."""
 
-    id: int
+    id: Number
     people: list[Person]
     more: bool
-    total: int
+    total: Number
 
 
 class HistoryPage(Said, tag="history.page", frozen=True):
@@ -155,25 +162,25 @@ class HistoryPage(Said, tag="history.page", frozen=True):
     Numbers in the asked range that are not in `events` are not kept any more. An empty page has last = first - 1.
     """
 
-    id: int
-    room: str
-    first: int
-    last: int
+    id: Number
+    room: RoomName
+    first: Number
+    last: Number
     events: bytes
 
 
 class SearchPage(Said, tag="search.page", frozen=True):
     """Whole frames of messages found, newest first; `next` asks for the page after it, 0: there is none."""
 
-    id: int
+    id: Number
     events: bytes
-    next: int
+    next: Number
 
 
 class PongReply(Said, tag="pong", frozen=True):
     """The answer to a client's ping."""
 
-    id: int
+    id: Number
 
 
 # --- events about a connection -------------------------------------------------------------------
@@ -182,8 +189,8 @@ class PongReply(Said, tag="pong", frozen=True):
 class Hello(Said, tag="hello", frozen=True):
     """The first frame: what the login signature covers, the key log's key, how people may register."""
 
-    nonce: bytes  # 32, fresh
-    log_pk: bytes  # 32, Ed25519
+    nonce: Bytes32  # fresh
+    log_pk: Bytes32  # Ed25519
     registration: str  # "closed", "invite" or "open"
     cross_certificates: list[bytes] = []  # DER; empty before an authority was rotated
 
@@ -191,7 +198,7 @@ class Hello(Said, tag="hello", frozen=True):
 class PingEvent(Said, tag="ping", frozen=True):
     """The server asks for a sign of life; answered by `pong` with this id."""
 
-    id: int
+    id: Number
 
 
 class ServerClosing(Said, tag="server.closing", frozen=True):
@@ -213,9 +220,9 @@ class SessionReplaced(Said, tag="session.replaced", frozen=True):
 class Message(Said, tag="message", frozen=True):
     """Somebody said something. The server alone sets sender, time and number."""
 
-    room: str
-    number: int
-    time: int  # milliseconds since 1970 UTC
+    room: RoomName
+    number: Number
+    time: Number  # milliseconds since 1970 UTC
     sender: str
     client_id: bytes  # 16, as the sender chose it
     text: str
@@ -225,9 +232,9 @@ class Message(Said, tag="message", frozen=True):
 class TopicSet(Said, tag="topic", frozen=True):
     """The topic is another one."""
 
-    room: str
-    number: int
-    time: int
+    room: RoomName
+    number: Number
+    time: Number
     sender: str
     text: str
 
@@ -235,27 +242,27 @@ class TopicSet(Said, tag="topic", frozen=True):
 class Joined(Said, tag="joined", frozen=True):
     """Somebody became a member."""
 
-    room: str
-    number: int
-    time: int
+    room: RoomName
+    number: Number
+    time: Number
     name: str
 
 
 class Left(Said, tag="left", frozen=True):
     """Somebody's membership ended by his own wish, or because the account was deleted or disabled."""
 
-    room: str
-    number: int
-    time: int
+    room: RoomName
+    number: Number
+    time: Number
     name: str
 
 
 class Kicked(Said, tag="kicked", frozen=True):
     """An administrator ended somebody's membership."""
 
-    room: str
-    number: int
-    time: int
+    room: RoomName
+    number: Number
+    time: Number
     name: str
     by: str
     reason: str = ""
@@ -267,18 +274,18 @@ class Kicked(Said, tag="kicked", frozen=True):
 class RoomGap(Said, tag="room.gap", frozen=True):
     """Events `first` to `last` were not sent on this connection; `room.history` has what is kept of them."""
 
-    room: str
-    first: int
-    last: int
+    room: RoomName
+    first: Number
+    last: Number
 
 
 class Presence(Said, tag="room.presence", frozen=True):
     """Who came and went, once a second at most; in a large room only how many are online."""
 
-    room: str
+    room: RoomName
     online: list[str]
     offline: list[str]
-    count: int
+    count: Number
 
 
 Reply: TypeAlias = (
