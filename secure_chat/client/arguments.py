@@ -9,6 +9,7 @@ from secure_chat.errors import UsageInvalid
 
 PROGRAM: Final = "secure-chat"
 CHAT: Final = "chat"  # no command: the line client
+HISTORY: Final = "history"
 
 
 class Arguments(argparse.Namespace):
@@ -65,7 +66,36 @@ class _PrintCompletion(argparse.Action):
 
 def parse(arguments: Sequence[str]) -> Arguments:
     """Read a command line. Raises `UsageInvalid`; `--help` and `--version` print and raise `SystemExit`."""
-    return build_parser().parse_args(arguments, namespace=Arguments())
+    parsed, unknown = build_parser().parse_known_args(arguments, namespace=Arguments())
+    if unknown:
+        command = () if parsed.command == CHAT else (parsed.command,)
+        hint = " ".join([PROGRAM, *command, "--help"])
+        raise UsageInvalid(f"Unrecognized arguments: {_readable(unknown)}.", hint=hint)
+    _check_texts(parsed)
+    if parsed.command == HISTORY:
+        _settle_room(parsed)
+    return parsed
+
+
+def _check_texts(parsed: Arguments) -> None:
+    """Bytes that are no UTF-8 arrive as halves of characters, which nothing can send; a path may have them."""
+    texts = (parsed.link, parsed.name, parsed.message, parsed.since, parsed.pattern, parsed.room, parsed.profile)
+    for text in (*texts, *parsed.to, *parsed.words):
+        if text is not None and _readable([text]) != text:
+            raise UsageInvalid("An argument is not UTF-8. Nothing was done.", hint=f"{PROGRAM} --help")
+
+
+def _readable(texts: Sequence[str]) -> str:
+    return " ".join(texts).encode("utf-8", "replace").decode("utf-8")
+
+
+def _settle_room(parsed: Arguments) -> None:
+    """The one room of `history` is named either way: history ROOM, or history -t ROOM as in `send` and `read`."""
+    rooms = [*parsed.to, *([parsed.room] if parsed.room else [])]
+    if len(rooms) != 1:
+        sentence = "Only one room has its past printed at a time." if rooms else "Which room? history -t ROOM."
+        raise UsageInvalid(sentence, hint=f"{PROGRAM} {HISTORY} --help")
+    parsed.room = rooms[0]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -188,9 +218,10 @@ class _Commands:
 
     def _history(self) -> None:
         parser = self._add(
-            "history", "print a room's past", "history '#dev'", "history '#dev' -n all", "history '#dev' --before 4711"
+            HISTORY, "print a room's past", "history '#dev'", "history -t '#dev' -n all", "history '#dev' --before 4711"
         )
-        parser.add_argument("room", metavar="ROOM")
+        parser.add_argument("room", nargs="?", default="", metavar="ROOM", help="which room; or say it by -t")
+        parser.add_argument("-t", "--to", action="append", default=[], metavar="ROOM", help="the same, as send has it")
         parser.add_argument("-n", "--count", default="50", metavar="N|all", help="how many events (50)")
         parser.add_argument("--before", type=int, metavar="ID", help="only those before this number")
 

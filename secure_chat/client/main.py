@@ -11,9 +11,10 @@ from secure_chat.exit_codes import ExitCode, exit_code_of
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parsed = Arguments()
+    given = sys.argv[1:] if arguments is None else arguments
+    parsed = Arguments(json="--json" in given)  # so that who wants objects gets one for a slip in the rest as well
     try:
-        parsed = parse(sys.argv[1:] if arguments is None else arguments)
+        parsed = parse(given)
         return _run(parsed)
     except ChatError as error:
         from secure_chat.client.one_shot.output import Output

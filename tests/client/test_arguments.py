@@ -1,5 +1,6 @@
 """The command line: complete help, quick to load, complaints in one sentence."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,9 @@ import pytest
 
 from secure_chat import __version__
 from secure_chat.client.arguments import Arguments, build_parser, parse
+from secure_chat.client.main import main
 from secure_chat.errors import UsageInvalid
+from secure_chat.exit_codes import ExitCode
 from tests.support.command import home
 
 COMMANDS = "join login logout passwd send read rooms users history search status config".split()
@@ -63,13 +66,48 @@ def test_what_a_command_does_not_know_keeps_its_default() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["dance"], ["send"], ["history"], ["history", "#dev", "--before", "x"], ["rooms", "--nonsense"]]
+    "arguments",
+    [
+        ["dance"],
+        ["send"],
+        ["history"],
+        ["history", "#dev", "--before", "x"],
+        ["history", "#dev", "-t", "#ops"],
+        ["rooms", "--nonsense"],
+        ["send", "-t", "#dev", "-m", "\udcff"],
+        ["rooms", "\udcff"],
+        ["search", "\udcff"],
+        ["--\udcff"],
+    ],
 )
 def test_what_is_not_understood_is_one_sentence_and_the_way_to_help(arguments: list[str]) -> None:
     with pytest.raises(UsageInvalid) as refusal:
         parse(arguments)
     assert "\n" not in refusal.value.sentence
     assert refusal.value.next_step.endswith("--help")
+
+
+def test_the_room_of_history_is_named_as_in_send_and_read_too() -> None:
+    assert parse(["history", "-t", "#dev"]).room == parse(["history", "#dev"]).room == "#dev"
+
+
+def test_what_one_command_does_not_know_leads_to_its_own_help() -> None:
+    for arguments, step in (
+        (["rooms", "--nonsense"], "secure-chat rooms --help"),
+        (["--nonsense"], "secure-chat --help"),
+    ):
+        with pytest.raises(UsageInvalid) as refusal:
+            parse(arguments)
+        assert (refusal.value.sentence, refusal.value.next_step) == ("Unrecognized arguments: --nonsense.", step)
+
+
+def test_a_path_may_be_no_utf_8() -> None:
+    assert parse(["rooms", "--data", "\udcff"]).data == "\udcff"
+
+
+def test_who_wants_objects_gets_one_for_a_slip_in_the_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rooms", "--nonsense", "--json"]) == ExitCode.USAGE
+    assert json.loads(capsys.readouterr().out)["code"] == "usage.invalid"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
