@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,10 @@ class DataLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._descriptor)
-            raise StorageLocked from error
+            raise StorageLocked(
+                f"Another process works on the database in {directory}.",
+                hint=f"see it: secure-chat-server status --data {shlex.quote(str(directory))}",
+            ) from error
 
     def release(self) -> None:
         """Let others have it."""

@@ -173,6 +173,8 @@ def test_the_settings_file_says_what_it_was_made_from_and_may_move_with_its_dire
 def test_two_servers_on_one_directory_are_refused(tmp_path: Path) -> None:
     with serving(tmp_path, *QUICKSTART):
         second = run(tmp_path, *QUICKSTART)
+        told = shlex.split(second.stderr.partition("see it: ")[2])
+        assert run(tmp_path, *told[1:]).returncode == ExitCode.OK  # the next step names the same directory
     assert second.returncode not in (ExitCode.OK, ExitCode.BUG)
     assert "Traceback" not in second.stderr
     assert "[storage.locked]" in second.stderr

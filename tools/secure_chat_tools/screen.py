@@ -10,6 +10,7 @@ import msgspec
 
 from secure_chat.errors import ChatError, NotConfirmed, NothingToAsk
 from secure_chat.sanitize import one_line
+from secure_chat.server.settings.pasteable import program as how_called
 
 SCHEMA: Final = 1  # of the JSON lines
 
@@ -68,7 +69,7 @@ class Screen:
             answers=answers,
             manner=manner,
             is_colored=manner.color and not plain,
-            called=shlex.join([program, *manner.same_place]),
+            called=" ".join([how_called(program), *map(shlex.quote, manner.same_place)]),
         )
 
     # --- results -------------------------------------------------------------------------------------

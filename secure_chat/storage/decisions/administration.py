@@ -1,7 +1,7 @@
 """What administrators decide: invites and reset links, states of accounts, the end of sessions."""
 
 from secure_chat.directory.leaf import LeafType
-from secure_chat.errors import InviteUnknown, NameTaken, RoomLimit, TokenUnknown, UserUnknown
+from secure_chat.errors import InviteUnknown, InviteUsed, NameTaken, RoomLimit, TokenUnknown, UserUnknown
 from secure_chat.limits import MAX_ROOMS_PER_ACCOUNT
 from secure_chat.names import check_user_name, skeleton
 from secure_chat.storage.decisions import device_keys, memberships, tokens
@@ -19,6 +19,7 @@ from secure_chat.storage.queries import invites as invite_queries
 from secure_chat.storage.queries import people as queries
 from secure_chat.storage.state import LOBBY, Account
 
+_INVITES = "secure-chat-admin invite list"  # who revokes has made them: to ask for another one is no advice
 LEAF_OF_STATE = {"enabled": LeafType.ENABLE, "disabled": LeafType.DISABLE, "deleted": LeafType.DELETE}
 
 
@@ -42,10 +43,10 @@ def revoke_invite(entry: RevokeInvite, draft: Draft) -> Settled:
     """It is good for nothing any more; a repeat changes nothing."""
     row = draft.one(invite_queries.BY_NUMBER, invite=entry.invite)
     if row is None:
-        raise InviteUnknown(f"There is no invite {entry.invite}.")
+        raise InviteUnknown(f"There is no invite {entry.invite}.", hint=_INVITES)
     used, revoked = row
     if used is not None:
-        raise used_on(used)
+        raise InviteUsed(used_on(used).sentence, hint=f"by whom: {_INVITES}")
     if revoked is None:
         draft.write(invite_queries.REVOKE, invite=entry.invite, now=draft.now_ms)
     return Settled()
