@@ -112,6 +112,7 @@ RESUME_TOKEN_BYTES: Final = 32
 RESUME_TOKEN_IDLE_DAYS: Final = 30  # a device not seen for longer logs in by passphrase
 RESUME_TOKEN_ROTATION_HOURS: Final = 24  # at most one rotation in this time
 RESUME_TOKEN_REUSE_GRACE_SECONDS: Final = 60  # after the successor's confirmation
+MAX_LOGIN_COUNTER: Final = 2**62  # no device logs in so often: a client goes on after no higher number of a server's
 INVITE_TOKEN_BYTES: Final = 16
 INVITE_SECRET_BYTES: Final = 16  # drawn by the inviter's own client
 INVITE_HOURS: Final = 72  # of an invite or a reset link, unless said otherwise

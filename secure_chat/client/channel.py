@@ -21,7 +21,7 @@ from secure_chat.client.refusals import error_of
 from secure_chat.client.server_identity import ServerIdentity
 from secure_chat.client.waiting import READ, WRITE, Waiter
 from secure_chat.errors import CommandInvalid, ConnectionLost, NoAnswer, ServerSaidNonsense
-from secure_chat.limits import ANSWER_SECONDS, GREETING_SECONDS, MAX_FRAME_BYTES
+from secure_chat.limits import ANSWER_SECONDS, GREETING_SECONDS, MAX_FRAME_BYTES, MAX_HELD_EVENTS
 from secure_chat.protocol.codec import decode_said, encode
 from secure_chat.protocol.commands import Command, Pong
 from secure_chat.protocol.events import AnySaid, Failure, Hello, PingEvent, Said
@@ -179,6 +179,8 @@ class Channel:
                     if refused or getattr(said, "id", None) == command.id:
                         del others[position]
                         return _unless_refused(said)
+                if len(others) > MAX_HELD_EVENTS:
+                    raise ServerSaidNonsense("The server says everything but the answer that it owes.")
         finally:
             self._said.extendleft(reversed(others))
         raise NoAnswer
@@ -253,7 +255,9 @@ class Channel:
                 return
             raise ServerSaidNonsense(error.sentence) from error
         if isinstance(said, PingEvent):
-            self.send(Pong(said.id))
+            # Whoever takes nothing from us has no use for more, and would have it kept here without end.
+            if len(self._unsent) < _CIPHERTEXT_AT_ONCE:
+                self.send(Pong(said.id))
         else:
             self._said.append(said)
 

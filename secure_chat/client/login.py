@@ -27,6 +27,7 @@ from secure_chat.errors import (
     TokenReused,
     TokenUnknown,
 )
+from secure_chat.limits import MAX_LOGIN_COUNTER
 from secure_chat.protocol import commands as c
 from secure_chat.protocol.authentication import login_signature_payload, resume_token_hash
 from secure_chat.protocol.events import Done, NameFacts, Welcome, WelcomeLimited
@@ -153,6 +154,8 @@ class Entrance:
             raise ServerSaidNonsense("The server welcomes somebody else.")
         told = None
         if welcome.counter_before >= counter:
+            if welcome.counter_before > MAX_LOGIN_COUNTER:
+                raise ServerSaidNonsense("The server counts more logins of this device than there can have been.")
             login_state.raise_login_counter(self._vault, welcome.counter_before)
             told = StoreCloned()
         if welcome.token and resumed:

@@ -4,7 +4,8 @@ Pure: no socket, no clock, no thread. The network thread hands in what the serve
 `commands` gives.
 """
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -233,6 +234,8 @@ class Session:
         """Look for messages."""
 
         def found(page: e.SearchPage) -> Answer:
+            if before and page.next >= before:
+                raise ServerSaidNonsense("The server's pages of a search go round in a circle.")
             return MessagesFound(tuple(read_found(page)), page.next)
 
         self._ask(ticket, lambda id_: c.RoomSearch(id_, words, room, sender, since, before), e.SearchPage, found)
@@ -241,17 +244,18 @@ class Session:
         """A page of the list of rooms."""
 
         def found(page: e.RoomPage) -> Answer:
+            _check_order(after, [room.room for room in page.rooms], page.more)
             return RoomsFound(tuple(page.rooms), page.more, page.total)
 
         self._ask(ticket, lambda id_: c.RoomList(id_, after, pattern), e.RoomPage, found)
 
     def list_users(self, ticket: Ticket, after: str) -> None:
         """A page of who is online."""
-        self._ask(ticket, lambda id_: c.UserList(id_, after), e.PeoplePage, _people)
+        self._ask(ticket, lambda id_: c.UserList(id_, after), e.PeoplePage, lambda page: _people(page, after))
 
     def list_members(self, ticket: Ticket, room: str, after: str) -> None:
         """A page of a room's members."""
-        self._ask(ticket, lambda id_: c.RoomMembers(id_, room, after), e.PeoplePage, _people)
+        self._ask(ticket, lambda id_: c.RoomMembers(id_, room, after), e.PeoplePage, lambda page: _people(page, after))
 
     def history(self, ticket: Ticket, name: str, before: int | None, count: int) -> None:
         """Older events of a room: at most `count` before number `before`, or the newest."""
@@ -298,7 +302,12 @@ class Session:
         def answered(said: e.Said) -> None:
             if not isinstance(said, kind):
                 raise ServerSaidNonsense
-            self._finish(ticket, answer(said))
+            try:
+                found = answer(said)
+            except ServerSaidNonsense as error:
+                self._finish(ticket, error)  # whoever asked must not wait for ever
+            else:
+                self._finish(ticket, found)
 
         if self._connected:
             self._requests.ask(Request(command, answered, lambda error: self._finish(ticket, error)))
@@ -316,5 +325,12 @@ def _settled(_accepted: e.Accepted) -> Answer:
     return Settled()
 
 
-def _people(page: e.PeoplePage) -> Answer:
+def _people(page: e.PeoplePage, after: str) -> Answer:
+    _check_order(after, [person.name for person in page.people], page.more)
     return PeopleFound(tuple(page.people), page.more, page.total)
+
+
+def _check_order(after: str, names: Sequence[str], more: bool) -> None:
+    """Pages go on: who asks for one after the other comes to an end. Raises `ServerSaidNonsense`."""
+    if any(second <= first for first, second in itertools.pairwise((after, *names))) or (more and not names):
+        raise ServerSaidNonsense("The server's pages of a list go round in a circle.")
