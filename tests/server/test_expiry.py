@@ -10,10 +10,11 @@ from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
 from secure_chat.protocol.codec import encode
 from secure_chat.server.io_thread import IoConfiguration
+from secure_chat.server.services import Store
 from tests.support.held_pool import LOGIN, HeldPool, limited, with_pool
 from tests.support.installation import HOST, Installation
 from tests.support.raw_connection import RawConnection
-from tests.support.running_core import CoreOptions, RunningCore, eventually, with_durations
+from tests.support.running_core import CoreOptions, GatedStore, RunningCore, eventually, gated, with_durations
 from tests.support.wire_client import PATIENCE_SECONDS, WireClient, client_id
 
 
@@ -175,3 +176,26 @@ def test_who_takes_nothing_while_something_waits_is_left_and_the_others_have_eve
             else:
                 assert isinstance(first, e.Message)
                 assert first.number == last_seen + 1
+
+
+def test_while_a_connection_is_not_read_its_clocks_stand_still(core_installation: Installation) -> None:
+    stores: list[GatedStore] = []
+
+    def wrap(store: Store) -> GatedStore:
+        stores.append(GatedStore(store))
+        return stores[0]
+
+    chosen = options(frame=1.5, busy=100.0)
+    chosen.wrap_store = wrap
+    with RunningCore(core_installation, chosen) as core, core.connect_as("alice") as client:
+        posts = [c.RoomPost(number, "team", client_id(92, number), "x") for number in range(100, 140)]
+        last = encode(posts[-1])
+        with gated(core, stores[0]):
+            client.tls.sendall(b"".join(map(encode, posts[:-1])) + last[:20])
+            while client.pump(2.0):  # longer than any deadline; nothing but what was said before may come
+                assert not any(isinstance(said, e.Failure) for said in client.said)
+        for number in range(100, 139):
+            assert isinstance(client.answer_to(number), e.Accepted)
+        client.pump(0.5)  # the frame's time begins anew once it can be read, so this much is still to be had
+        client.tls.sendall(last[20:])
+        assert isinstance(client.answer_to(139), e.Accepted)

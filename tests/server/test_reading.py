@@ -3,6 +3,7 @@
 import ssl
 import threading
 from collections import deque
+from collections.abc import Iterable
 
 import pytest
 
@@ -11,6 +12,7 @@ from secure_chat.limits import (
     MAX_CONNECTION_CREDIT_ENTRIES,
     MAX_FRAME_BEFORE_LOGIN_BYTES,
     MAX_FRAME_BYTES,
+    MAX_FRAMES_A_TURN,
     MAX_SILENT_TLS_BYTES,
     MAX_WAITING_REPLIES_BYTES,
 )
@@ -257,3 +259,50 @@ def test_who_does_not_take_his_replies_is_not_read_any_further(
         assert [getattr(refusal, "id", 0) for refusal in client.wait_for(count)] == list(range(1, count + 1))
         sender.join()
     assert MAX_WAITING_REPLIES_BYTES < most[0] < MAX_WAITING_REPLIES_BYTES + 1000
+
+
+def test_more_frames_than_a_turn_takes_let_the_others_come_first(
+    core_installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[int] = []
+    take = Reading._take
+
+    def measured(reading: Reading, connection: Connection, bodies: Iterable[bytes], now: float) -> bool:
+        given = list(bodies)
+        goes_on = take(reading, connection, given, now)
+        left = len(connection.waiting) if connection.waiting is not None else 0
+        turns.append(len(given) - left)
+        return goes_on
+
+    monkeypatch.setattr(Reading, "_take", measured)
+    with RunningCore(core_installation, CoreOptions()) as core, core.connect_as("alice") as client:
+        client.tls.sendall(b"".join(encode(c.Ping(number)) for number in range(1000, 1500)))
+        assert [client.wait_for(e.PongReply).id for _ in range(500)] == list(range(1000, 1500))
+    assert max(turns) == MAX_FRAMES_A_TURN
+
+
+def test_unfinished_frames_of_all_connections_together_are_bounded(
+    core_installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    forget = Reading.forget
+
+    def watched(reading: Reading, connection: Connection) -> None:
+        forget(reading, connection)
+        kept.append(reading.partial_bytes)
+
+    monkeypatch.setattr(Reading, "forget", watched)
+    io = IoConfiguration(partial_frames_bytes=10_000)
+    with RunningCore(core_installation, CoreOptions(io=io)) as core:
+        with connected(core, ["alice", "bob"]) as (alice, bob):
+            beginning = (20_000).to_bytes(4, "big") + bytes(6000)
+            alice.tls.sendall(beginning)
+            alice.tls.sendall(bytes(1000))
+            bob.tls.sendall(beginning)
+            failure = failure_before_the_end(bob)
+            assert failure.code == "busy"
+            assert failure.retry_after is not None
+        with core.connect() as client:
+            client.tls.sendall((100_000).to_bytes(4, "big"))
+            client.wait_until_closed()
+    assert kept[-1] == 0, "bytes of connections that have gone are still counted"
