@@ -96,6 +96,7 @@ MAX_PAGE_ROWS: Final = 500  # of one page of rooms or people
 MAX_ROOMS_PER_ACCOUNT: Final = 200  # memberships; keeps the welcome below one reply
 IDEMPOTENCY_HOURS: Final = 48  # how long a repeat is known; a week-end's reconnect starts over
 MAX_ROOMS: Final = 20_000  # of one server; all rooms' heads and members are kept in memory
+MAX_ROOMS_MADE_BY_ONE: Final = 200  # member, left ones included: one person must not use up the above
 
 # --- the database --------------------------------------------------------------------------------
 DATABASE_BUSY_SECONDS: Final = 0.5  # nobody else writes; who waits longer has met a broken rule

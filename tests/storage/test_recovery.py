@@ -57,6 +57,15 @@ def test_recovery_puts_the_new_device_in_place_of_the_old_one(opened: Opened) ->
     assert [device.device_id for device in details.devices] == [new.device.device_id]
 
 
+def test_a_time_that_no_row_can_hold_is_refused(opened: Opened) -> None:
+    alice = opened.register("alice")
+    new = replacement(alice, opened.now)
+    late = dataclasses.replace(new, device_list=replacement(alice, 2**63, device=new.device).device_list)
+
+    assert type(opened.refusal(late.recovery(alice))) is DeviceListError
+    assert isinstance(opened.outcome(new.recovery(alice)), LoggedIn)
+
+
 def test_the_new_login_secret_counts_and_rooms_and_role_stay(opened: Opened) -> None:
     alice = opened.register("alice")
     new = replacement(alice, opened.now)

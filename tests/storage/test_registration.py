@@ -70,6 +70,19 @@ def test_registration_makes_the_account_its_keys_its_rooms_and_its_first_session
         assert (invite.used, invite.used_by) == (opened.now, "alice")
 
 
+def test_a_time_that_no_row_can_hold_is_refused_and_harms_nobody_in_its_batch(opened: Opened) -> None:
+    late = make_person("late")
+    late.device_list = first_device_list(late.identity, late.device, late.user_id, "late", 2**63)
+    entries = [registration(person, opened.invite()) for person in (make_person("alice"), late, make_person("bob"))]
+
+    first, refused, last = opened.commit(*entries).outcomes
+
+    assert isinstance(refused, Refused)
+    assert type(refused.error) is DeviceListError
+    assert isinstance(first, LoggedIn)
+    assert isinstance(last, LoggedIn)
+
+
 def test_the_same_request_again_gets_the_same_answer_and_a_token_that_works(opened: Opened) -> None:
     """(negative test 58)"""
     person, token_hash = make_person("alice"), opened.invite()

@@ -141,6 +141,23 @@ def test_a_server_has_no_more_rooms_than_the_limit(opened: Opened, monkeypatch: 
     assert isinstance(opened.refusal(CreateRoom(None, "third")), RoomLimit)
 
 
+def test_one_member_cannot_use_up_the_rooms_of_the_server_by_making_and_leaving_them(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room_decisions, "MAX_ROOMS_MADE_BY_ONE", 2)
+    alice, bob = opened.register("alice"), opened.register("bob")
+    root = opened.register("rosa", role=Role.ADMINISTRATOR)
+    for name in ("first", "second"):
+        opened.commit(CreateRoom(alice.account, name), LeaveRoom(alice.account, name))
+
+    together = opened.commit(CreateRoom(alice.account, "third"), CreateRoom(bob.account, "fourth"))
+
+    assert [type(outcome) for outcome in together.outcomes] == [Refused, outcomes.Opened]
+    assert isinstance(opened.refusal(CreateRoom(alice.account, "third")), RoomLimit)
+    for name in ("fifth", "sixth", "seventh"):
+        assert isinstance(opened.outcome(CreateRoom(root.account, name)), outcomes.Opened)
+
+
 def test_joining_again_is_answered_as_the_first_time_and_writes_nothing(opened: Opened) -> None:
     alice, bob = opened.register("alice"), opened.register("bob")
     opened.commit(CreateRoom(alice.account, "dev"))

@@ -4,6 +4,8 @@ PROTOCOL.md, "Device lists". Clients trust none of these checks; they keep hones
 from listing another's keys.
 """
 
+from typing import Final
+
 from secure_chat.directory.device_list import AcceptedDeviceList, SeenDevice
 from secure_chat.directory.keys import (
     KEY_BYTES,
@@ -19,6 +21,8 @@ from secure_chat.errors import DeviceListError
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.queries import people as queries
 
+LATEST_TIME: Final = 2**63 - 1  # milliseconds since 1970 UTC; SQLite's largest number
+
 
 def check_keys_unused(draft: Draft, accepted: AcceptedDeviceList, account: int | None) -> None:
     """Refuse a key that any other device, of whatever account and time, has had. Raises `DeviceListError`."""
@@ -26,6 +30,13 @@ def check_keys_unused(draft: Draft, accepted: AcceptedDeviceList, account: int |
         owners = draft.all(queries.DEVICES_WITH_KEY, signing_key=device.signing_key.raw, dh_point=_point(device.dh_key))
         if any(owner != (account, device.device_id) for owner in owners):
             raise DeviceListError("A key in this device list belongs to another device.")
+
+
+def check_times(accepted: AcceptedDeviceList) -> None:
+    """Refuse a time that no row can hold: it would fail in the middle of a batch. Raises `DeviceListError`."""
+    device_list = accepted.device_list
+    if max(device_list.created, *(device.added_at for device in device_list.devices)) > LATEST_TIME:
+        raise DeviceListError("A time in this device list is beyond every calendar.")
 
 
 def check_signed_prekey(draft: Draft, accepted: AcceptedDeviceList, device_id: int, prekey: bytes) -> None:

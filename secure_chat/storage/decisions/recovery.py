@@ -76,6 +76,7 @@ def _checked(
             "This device list is signed by another identity key.",
             hint="use the recovery key, or ask an administrator for a reset link",
         )
+    device_keys.check_times(accepted)
     device_keys.check_keys_unused(draft, accepted, account.number)
     device_keys.check_signed_prekey(draft, accepted, entry.device, entry.signed_prekey)
     return accepted

@@ -69,6 +69,7 @@ def _check_free(entry: RegisterAccount, draft: Draft, accepted: AcceptedDeviceLi
         raise NameTaken(f"The name {entry.name} is taken, or looks like one that is.")
     if draft.one(queries.USER_ID_TAKEN, user_id=accepted.device_list.user_id) is not None:
         raise DeviceListError("This device list belongs to another account.")
+    device_keys.check_times(accepted)
     device_keys.check_keys_unused(draft, accepted, None)
 
 

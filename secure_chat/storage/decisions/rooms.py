@@ -1,12 +1,15 @@
 """Rooms and who is in them: create, join, leave, open."""
 
 from secure_chat.errors import RoomExists, RoomLimit
-from secure_chat.limits import MAX_ROOMS
+from secure_chat.limits import MAX_ROOMS, MAX_ROOMS_MADE_BY_ONE
 from secure_chat.names import check_room_name
+from secure_chat.protocol.states import Role
 from secure_chat.storage.decisions import memberships
 from secure_chat.storage.draft import Draft, RoomDraft
 from secure_chat.storage.entries import CreateRoom, JoinRoom, LeaveRoom, OpenRoom
 from secure_chat.storage.outcomes import Opened, Settled
+from secure_chat.storage.queries import rooms as queries
+from secure_chat.storage.state import Account
 
 
 def create(entry: CreateRoom, draft: Draft) -> Opened | Settled:
@@ -20,9 +23,21 @@ def create(entry: CreateRoom, draft: Draft) -> Opened | Settled:
     if maker is None:
         return Settled(draft.add_room(entry.room, None).name)
     memberships.check_room_limit(draft, maker)
+    _check_made(draft, maker)
     room = draft.add_room(entry.room, maker.number)
     memberships.begin(draft, room, maker)
     return _opened(draft, room, maker.number, after=0, fill=True)
+
+
+def _check_made(draft: Draft, maker: Account) -> None:
+    """Nobody but an administrator makes rooms without end. Raises `RoomLimit`."""
+    if maker.role is Role.ADMINISTRATOR:
+        return
+    row = draft.one(queries.MADE_BY, account=maker.number)
+    if row is not None and row[0] >= MAX_ROOMS_MADE_BY_ONE:
+        raise RoomLimit(
+            f"Nobody can make more than {MAX_ROOMS_MADE_BY_ONE} rooms.", hint="ask an administrator to make it"
+        )
 
 
 def join(entry: JoinRoom, draft: Draft) -> Opened:

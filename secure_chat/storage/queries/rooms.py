@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Integer, MetaData, Table, Text, delete, select, update
+from sqlalchemy import Column, Integer, MetaData, Table, Text, delete, func, select, update
 
 from secure_chat.storage.statements import compiled, insertion, parameter
 from secure_chat.storage.tables import memberships, room_log, rooms
@@ -11,6 +11,7 @@ from secure_chat.storage.tables import memberships, room_log, rooms
 ROOM_TEXT: Final = Table("room_text", MetaData(), Column("rowid", Integer), Column("body", Text))
 
 ADD_ROOM: Final = insertion(rooms)
+MADE_BY: Final = compiled(select(func.count()).select_from(rooms).where(rooms.c.created_by == parameter("account")))
 ADD_MEMBER: Final = insertion(memberships)
 REMOVE_MEMBER: Final = compiled(
     delete(memberships).where(
