@@ -8,6 +8,7 @@ import pytest
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
 from secure_chat.protocol.states import Role
+from tests.features.team import ADMIN
 from tests.support.installation import Installation
 from tests.support.wire_client import RefusedByServer, WireClient, client_id
 
@@ -55,3 +56,29 @@ def test_a_kicked_reader_receives_nothing_above_his_kick(tmp_path: Path, fast: b
             reader.ask(c.RoomHistory(reader.next_id(), "dev", 1, kick.number + 5))
         for client in (administrator, reader, talker):
             client.close()
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["fast", "slow"])
+def test_a_disabled_reader_receives_nothing_that_was_said_after_it(tmp_path: Path, fast: bool) -> None:
+    installation = Installation(tmp_path)
+    installation.seed(["reader", "talker"], ["dev"])
+    with installation.start(), installation.connect_as("reader") as reader, installation.connect_as("talker") as talker:
+        reader.open("dev")
+        post_many(talker, 1)
+        if fast:
+            reader.wait(lambda said: isinstance(said, e.Message) and said.client_id == client_id(1, MANY - 1))
+        accepted: list[int] = []
+
+        def post_on() -> None:
+            accepted.extend(talker.post("dev", TEXT, client_id(2, count)).number for count in range(MANY))
+
+        posting = threading.Thread(target=post_on)
+        posting.start()
+        ADMIN.run(tmp_path, "--config", str(installation.settings_file), "user", "disable", "reader", "--yes")
+        said_by_then = len(accepted)
+        posting.join()
+        accepted.append(talker.post("dev", "he is gone", client_id(3, 1)).number)
+        reader.wait_until_closed()
+        # One post may have been under way when the operator's command came back.
+        assert max(numbers(list(reader.said)), default=0) <= accepted[min(said_by_then, MANY - 1)]
+        assert max(numbers(list(reader.said)), default=0) < accepted[-1]
