@@ -28,6 +28,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 _READ_AT_ONCE: Final = 64 * 1024
 # What moves the cursor and colours; one that is not complete yet stands at the end.
 _CONTROL: Final = re.compile(r"\x1b\[[0-9;?]*(?:[ -/]*[@-~]|\Z)|\x1b(?:[()][A-Z0-9]|[=>78]|\Z)|\r")
+_MOVED: Final = re.compile(r"\x1b\[[0-9;]*[ABCDEFGHdf]|[\r\n\b]")  # away from where the last character was written
 
 
 class TerminalProcess:
@@ -73,6 +74,11 @@ class TerminalProcess:
     def shown(self) -> str:
         """All text so far, without what moves the cursor and colours; rows end in newlines."""
         return _CONTROL.sub("", self._text)
+
+    @property
+    def strokes(self) -> list[str]:
+        """The text so far in the pieces that stand side by side: each goes on until the cursor is moved elsewhere."""
+        return [_CONTROL.sub("", piece) for piece in _MOVED.split(self._text)]
 
     def expect(self, pattern: str) -> re.Match[str]:
         """Wait until the text after the last match matches; returns the match."""
