@@ -8,6 +8,7 @@ import pytest
 from secure_chat.limits import MAX_PENDING_CIPHERTEXT_BYTES
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
+from secure_chat.protocol.codec import encode
 from secure_chat.server.closing import Closing
 from secure_chat.server.connection import Connection, Phase
 from secure_chat.server.connections import Connections
@@ -113,8 +114,13 @@ def test_who_does_not_take_the_last_word_is_left_when_its_time_is_over(
         slow.send(c.RoomOpen(2, "hall"))
         slow.wait_for(1)
         bob.open("hall")
-        for number in range(900):  # more than the system's buffers between them
-            bob.post("hall", "x" * 8000, client_id(91, number))
+        for first in range(0, 900, 50):  # more than the system's buffers between them
+            posts = [
+                c.RoomPost(1000 + first + number, "hall", client_id(91, first + number), "x" * 8000)
+                for number in range(50)
+            ]
+            bob.tls.sendall(b"".join(map(encode, posts)))
+            bob.answer_to(1000 + first + 49)
         slow.socket.sendall(slow.records.seal(bytes(4)))
         eventually(lambda: Phase.FLUSHING in phases, "the slow one is being closed")
         bob.wait(lambda said: isinstance(said, e.Presence) and "alice" in said.offline)
