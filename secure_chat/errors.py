@@ -380,6 +380,13 @@ class RoomLimit(ChatError):
     code = "room.limit"
 
 
+class SearchTooBroad(ChatError):
+    """This search takes longer than the server has time for."""
+
+    code = "search.too_broad"
+    hint = "more or rarer words, in:#ROOM, from:USER or after:DATE narrow it"
+
+
 class ClientIdReused(ChatError):
     """The same client id came before with another content."""
 

@@ -35,6 +35,7 @@ _FAMILIES: Final = {
     "name": ExitCode.USAGE,
     "room": ExitCode.USAGE,
     "message": ExitCode.USAGE,
+    "search": ExitCode.USAGE,
     "certificate": ExitCode.USAGE,
     "host": ExitCode.USAGE,
     "link": ExitCode.USAGE,

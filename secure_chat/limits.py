@@ -151,6 +151,7 @@ JOINS_PER_SECOND: Final = 2.0  # of one account: each is a line for every member
 JOINS_BURST: Final = 50  # a new client joins the rooms of a team at once
 READS_PER_SECOND: Final = 20.0  # of one account: pages of history, search, lists
 READS_BURST: Final = 100  # a window that opens many rooms
+READ_SECOND_TOKENS: Final = 100.0  # of reads, that a second of the reader's work costs who asked: 5 s at that rate
 LOGINS_PER_MINUTE: Final = 30.0  # of one address: bcrypt fills the machine at four a second
 LOGINS_BURST: Final = 20  # a family behind one address comes home
 REGISTRATIONS_PER_HOUR: Final = 60.0  # of one address

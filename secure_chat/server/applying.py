@@ -170,6 +170,8 @@ class Applying:
 
     def answer(self, answer: Answer, now: float) -> None:
         """What the reader or the pool has found for a request."""
+        if answer.seconds:
+            self._requests.charge_read(answer.account, answer.seconds, now)
         connection = self._connections.by_serial.get(answer.serial)
         if connection is None or connection.gone:
             return

@@ -88,6 +88,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     serial: int
     id: int
     result: bytes | AnyEntry | WithToken | Limited | ChatError
+    account: int = 0  # who pays for it, connected or not
+    seconds: float = 0.0  # of the reader's work
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):

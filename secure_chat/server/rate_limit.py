@@ -28,6 +28,10 @@ class TokenBucket:
         self._tokens = tokens
         return (1 - tokens) / rate
 
+    def spend(self, tokens: float) -> None:
+        """Take so many, whether there are any or not: what is missing has to come back first."""
+        self._tokens -= tokens
+
     def is_full(self, rate: float, burst: float, now: float) -> bool:
         """Whether forgetting this bucket would change nothing."""
         return self._tokens + (now - self._at) * rate >= burst
@@ -91,14 +95,21 @@ class RateLimits:
     def take(self, kind: Kind, account: int, now: float) -> None:
         """One token. Raises `RateLimited`, which says when there will be one."""
         rate, burst = rate_and_burst(self.rates, kind)
+        wait = self._bucket(kind, account, burst, now).take(rate, burst, now)
+        if wait > 0:
+            raise RateLimited(retry_after=math.ceil(wait * 100) / 100)
+
+    def charge(self, kind: Kind, account: int, tokens: float, now: float) -> None:
+        """What something has cost beyond its one token, known only afterwards: the next one waits for it."""
+        self._bucket(kind, account, rate_and_burst(self.rates, kind)[1], now).spend(tokens)
+
+    def _bucket(self, kind: Kind, account: int, burst: float, now: float) -> TokenBucket:
         bucket = self._buckets.get((kind, account))
         if bucket is None:
             if now >= self._sweep_at:
                 self._sweep(now)
             bucket = self._buckets[kind, account] = TokenBucket(burst, now)
-        wait = bucket.take(rate, burst, now)
-        if wait > 0:
-            raise RateLimited(retry_after=math.ceil(wait * 100) / 100)
+        return bucket
 
     def _sweep(self, now: float) -> None:
         self._sweep_at = now + self.SWEEP_SECONDS

@@ -1,6 +1,7 @@
 """The thread that looks things up: history, search, rooms and members, over a connection of its own."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Final
@@ -72,7 +73,10 @@ class ReaderThread:
         with closing(self._news), closing(self._open_reader()) as reader:
             while (taken := self._queue.take()) is not None:
                 account, lookup = taken
-                answer = Answer(lookup.origin.serial, lookup.request.id, self._result(reader, lookup.request))
+                begun = time.monotonic()
+                result = self._result(reader, lookup.request)
+                seconds = time.monotonic() - begun
+                answer = Answer(lookup.origin.serial, lookup.request.id, result, account, seconds)
                 self._queue.done(account)
                 self._sink.answer(lookup.origin.io_thread, answer)
 

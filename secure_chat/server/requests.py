@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from secure_chat.errors import Busy, ChatError, InternalError
-from secure_chat.limits import MAX_INTERNAL_ERRORS
+from secure_chat.limits import MAX_INTERNAL_ERRORS, READ_SECOND_TOKENS
 from secure_chat.protocol import commands as c
 from secure_chat.protocol.codec import decode_command
 from secure_chat.protocol.states import State, permit
@@ -23,7 +23,7 @@ from secure_chat.server.items import (
     Submission,
     WithToken,
 )
-from secure_chat.server.rate_limit import KINDS, RateLimits
+from secure_chat.server.rate_limit import KINDS, Kind, RateLimits
 from secure_chat.server.replies import failure
 from secure_chat.server.services import Context, Live, Services
 from secure_chat.storage.entries import AnyEntry, JoinRoom, OpenRoom
@@ -130,6 +130,10 @@ class Requests:
             self._closing.begin(connection, frame, error.code, now)
         else:
             self._delivery.say(connection, frame)
+
+    def charge_read(self, account: int, seconds: float, now: float) -> None:
+        """Something that was looked up has cost so much of the reader's time: nobody may keep it from the others."""
+        self._rates.charge(Kind.READS, account, seconds * READ_SECOND_TOKENS, now)
 
     def count_internal(self, connection: Connection, now: float) -> None:
         """One more request of this connection has met a fault of ours; perhaps it is the connection's doing."""

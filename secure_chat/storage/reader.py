@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from secure_chat.directory.device_list import SignedDeviceList
-from secure_chat.errors import InviteUnknown, NotMember, RoomUnknown
+from secure_chat.errors import Busy, InviteUnknown, NotMember, RoomUnknown, SearchTooBroad
 from secure_chat.limits import MAX_DEVICES_PER_USER, MAX_HISTORY_ROWS, MAX_PAGE_ROWS
 from secure_chat.protocol.states import Role
 from secure_chat.storage.database import DATABASE_NAME, Row
@@ -80,11 +80,18 @@ class StoreReader:
     ) -> Found:
         """A page of messages with all these words, in the rooms that the account is in, newest first.
 
-        `since`: milliseconds since 1970 UTC. Raises `RoomUnknown`, `NotMember` for a `room` that was named.
+        `since`: milliseconds since 1970 UTC. Raises `RoomUnknown`, `NotMember` for a `room` that was named, and
+        `SearchTooBroad` in place of `Busy`: whoever repeats it gets no further.
         """
         expression = expression_of(words)
         if not expression:
             return Found(b"", 0)
+        try:
+            return self._found(account, expression, room, sender, since, before)
+        except Busy as error:
+            raise SearchTooBroad from error
+
+    def _found(self, account: int, expression: str, room: str, sender: str, since: int, before: int) -> Found:
         with self._connection.snapshot():
             room_number = self._room_of_member(account, room)[0] if room else None
             sender_number = None

@@ -51,6 +51,18 @@ def test_a_refused_request_costs_no_token() -> None:
     rates.take(Kind.POSTS, 1, 1.0)
 
 
+def test_what_something_has_cost_afterwards_is_waited_for_by_the_next_of_its_kind_alone() -> None:
+    rates = RateLimits(Rates(reads_per_second=20, reads_burst=100))
+    rates.take(Kind.READS, 1, 0.0)
+    rates.charge(Kind.READS, 1, 200.0, 0.0)
+    with pytest.raises(RateLimited) as refused:
+        rates.take(Kind.READS, 1, 0.0)
+    assert refused.value.retry_after == pytest.approx(5.1)  # 101 are missing, one is wanted
+    rates.take(Kind.POSTS, 1, 0.0)
+    rates.take(Kind.READS, 2, 0.0)
+    rates.take(Kind.READS, 1, 5.11)
+
+
 def test_a_reload_counts_with_the_new_rates_from_then_on() -> None:
     rates = RateLimits(Rates(posts_per_second=1, posts_burst=1))
     rates.take(Kind.POSTS, 1, 0.0)

@@ -132,6 +132,14 @@ def test_one_account_cannot_fill_the_queue_and_nobody_can_overfill_it(tmp_path: 
         assert caught.value.retry_after
 
 
+def test_an_answer_says_whose_it_is_and_how_long_it_took(tmp_path: Path) -> None:
+    with reading(tmp_path) as asked:
+        asked.thread.submit(Origin(4, 9), SearchRooms(4, asked.alice.account, "message", "", "", 0, 0))
+        answer = asked.answers.get(timeout=PATIENCE_SECONDS)
+    assert answer.account == asked.alice.account
+    assert 0 < answer.seconds < PATIENCE_SECONDS
+
+
 def test_a_fault_in_one_request_harms_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("planted")
