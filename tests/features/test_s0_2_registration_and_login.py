@@ -31,7 +31,7 @@ def test_s0_2_a_taken_name_is_refused_with_a_message(story: Story) -> None:
     machine = story.team.empty_machine("another-alice")
     refused = machine.join(story.team.invite(), NAME)
     assert refused.returncode == 2
-    assert "The name alice is taken. Choose another name. [name.taken]" in refused.stderr
+    assert "The name alice is taken. [name.taken]\n  choose another name\n" in refused.stderr
     assert not list(machine.data.glob("profiles/*/")), "nothing half-made stays"
 
 
