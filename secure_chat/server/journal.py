@@ -73,9 +73,9 @@ class Journal:
             self._probe(now)
         if batch:
             self._decide(batch, now)
-        self._maintain(now)
-        if notices := self._presence.due(time.monotonic()):
+        elif notices := self._presence.due(now):
             self._tell_all(notices)
+        self._maintain(now)
         if batch.finish:
             self._supervisor.put(Finished("journal", "emptied"))
 
@@ -115,9 +115,12 @@ class Journal:
                     replies.append(self._ask_presence(submission, submission.entry))
                 else:
                     replies.append(self._reply(io_thread, submission, next(outcomes), announcements, now))
+        # Before the replies go out: who asks for the members right after his welcome is online to the reader.
+        notices = self._presence.due(now)
         seconds = time.monotonic() - now
         for inbox, announcement in zip(self._io_inboxes, announcements, strict=True):
             announcement.seconds = seconds
+            announcement.notices = notices
             if announcement:
                 inbox.put(announcement)
 
