@@ -1,10 +1,10 @@
 """The command secure-chat: reads its arguments, loads what the command needs, and ends with its exit code."""
 
-import os
 import sys
 from collections.abc import Sequence
 
 from secure_chat.client.arguments import Arguments, parse
+from secure_chat.client.last_output import settle_output
 from secure_chat.errors import ChatError
 from secure_chat.exit_codes import ExitCode, exit_code_of
 
@@ -24,10 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough; what is left of it goes nowhere, without a complaint at the end.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        settle_output()  # whoever read our output has seen enough
         return ExitCode.OK
 
 

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from secure_chat.client.core import Client
 from secure_chat.client.events import Stopped
 from secure_chat.client.inbox import EventQueue
+from secure_chat.client.last_output import settle_output
 from secure_chat.client.line.client_calls import ClientCalls
 from secure_chat.client.line.connection import ConnectionState
 from secure_chat.client.line.console import Console
@@ -67,9 +68,12 @@ def chat(client: RunningClient, keeping: Keeping, *, color: bool, pipe_patience:
 
     `pipe_patience`: seconds that the end of piped input waits for a connection.
     """
-    if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in _DUMB:
-        return _on_terminal(client, keeping, color=color)
-    return _on_plain(client, pipe_patience)
+    try:
+        if sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "") not in _DUMB:
+            return _on_terminal(client, keeping, color=color)
+        return _on_plain(client, pipe_patience)
+    finally:
+        settle_output()  # the window may be closed
 
 
 def _on_terminal(client: RunningClient, keeping: Keeping, *, color: bool) -> int:
