@@ -76,5 +76,5 @@ def _note_secrets(story: Story) -> None:
     story.kept_back["vault key"], _ = Header.decode(header).open(VAULT_TAG, prepare_passphrase(PASSPHRASE))
     assert token is not None
     story.sent["resume token"] = token
-    secret = derive_login_secret(PASSPHRASE, account.server_id, account.name, row=LOGIN_KDF)
-    story.sent["login secret"] = secret
+    for which, passphrase in (("login secret", PASSPHRASE), ("wrong login secret", WRONG_PASSPHRASE)):
+        story.sent[which] = derive_login_secret(passphrase, account.server_id, account.name, row=LOGIN_KDF)

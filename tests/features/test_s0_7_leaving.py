@@ -150,9 +150,9 @@ def test_s0_7_not_a_traceback(team: Team, tmp_path: Path) -> None:
             no_traceback(terminal, moment.what, moment.code)
             assert moment.has_profile or not list(machine.data.glob("profiles/*/")), f"{moment.what}: half-made"
     machine = team.machine("moment0")
-    command = f"{shlex.join(CLIENT)} history '#lobby' -n all | head -n 1"
+    command = f"{shlex.join(CLIENT)} history '#lobby' -n all | true"
     with TerminalProcess(["sh", "-c", command], machine.environment(), machine.home) as terminal:
-        no_traceback(terminal, "whoever reads has seen enough", 0)
+        no_traceback(terminal, "nobody reads what it prints", 0)
     leave_without_a_server(tmp_path)
 
 
