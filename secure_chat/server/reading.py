@@ -3,16 +3,22 @@
 import logging
 import secrets
 import ssl
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Final
 
-from secure_chat.errors import Busy, ChatError
+from secure_chat.errors import Busy, ChatError, TlsAbuse
 from secure_chat.limits import (
     MAX_FRAMES_A_TURN,
     MAX_INPUT_BEFORE_LOGIN_BYTES,
     MAX_INPUT_BYTES,
+    MAX_PENDING_CIPHERTEXT_BYTES,
+    MAX_SILENT_TLS_BYTES,
+    MAX_STRANGERS,
     MAX_WAITING_REPLIES_BYTES,
+    TURN_SECONDS,
 )
 from secure_chat.protocol.codec import encode
 from secure_chat.protocol.events import Hello
@@ -30,12 +36,14 @@ logger: Final = logging.getLogger(__name__)
 
 NONCE_BYTES: Final = 32
 NOTHING: Final = memoryview(b"")
+CLOCK_EVERY: Final = 4  # frames between two looks at the clock: a text made for it takes milliseconds
 
 
 class Reading:
     """The input of one I/O thread's connections whose handshake is done."""
 
     __slots__ = (
+        "_clock",
         "_closing",
         "_connections",
         "_delivery",
@@ -45,6 +53,7 @@ class Reading:
         "_partial_limit",
         "_requests",
         "_scratch",
+        "_strangers",
         "_writing",
         "partial_bytes",
         "starved",
@@ -61,6 +70,7 @@ class Reading:
         requests: Requests,
         durations: Durations,
         partial_limit: int,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connections = connections
         self._memory = memory
@@ -71,7 +81,9 @@ class Reading:
         self._requests = requests
         self._durations = durations
         self._partial_limit = partial_limit  # bytes of unfinished frames of this thread's connections together
+        self._clock = clock
         self.partial_bytes = 0
+        self._strangers: dict[int, Connection] = {}  # by serial; some have logged in since they were put here
         self._next_turn: deque[Connection] = deque()
         self.starved: deque[Connection] = deque()  # wait for credit, longest ago first
 
@@ -89,7 +101,17 @@ class Reading:
         logger.info("%s has connected", connection.address)
         connection.state_since = connection.input_at = now
         self._connections.watch(connection, now + self._durations.login)
+        self._admit(connection, now)
         self._decrypt(connection, NOTHING, now)
+
+    def _admit(self, connection: Connection, now: float) -> None:
+        """One more whom nobody knows yet; a flood of them displaces its own, for who is honest logs in at once."""
+        self._strangers[connection.serial] = connection
+        if len(self._strangers) > MAX_STRANGERS:
+            chosen = next(islice(self._strangers.values(), secrets.randbelow(len(self._strangers)), None))
+            del self._strangers[chosen.serial]
+            if chosen.state is State.UNAUTHENTICATED:
+                self._closing.fail(chosen, Busy(retry_after=self._durations.login), now)
 
     def readable(self, connection: Connection, now: float) -> None:
         """Take what the socket has, within the limit of a turn."""
@@ -112,6 +134,7 @@ class Reading:
     def forget(self, connection: Connection) -> None:
         """It is buried."""
         self.partial_bytes -= connection.frames.waiting
+        self._strangers.pop(connection.serial, None)
 
     def go_on(self, now: float, until: float, clock: Callable[[], float], credit: bool) -> None:
         """Whoever had to wait and may go on: after the others' turn, after replies were taken, after credit came."""
@@ -146,6 +169,9 @@ class Reading:
             return
         if answer := channel.ciphertext():
             self._writing.send(connection, answer, now)
+            if len(connection.pending) > MAX_PENDING_CIPHERTEXT_BYTES + MAX_SILENT_TLS_BYTES:
+                self._closing.fail(connection, TlsAbuse(), now)  # asks for new keys and takes no answer
+                return
         if channel.left and self._writing.unblock(connection, now):
             self._delivery.queue(connection)
         if plaintext:
@@ -186,12 +212,12 @@ class Reading:
         Tells whether it is read.
         """
         left = deque(bodies)
-        turn = MAX_FRAMES_A_TURN
+        turn, until = MAX_FRAMES_A_TURN, now + TURN_SECONDS
         take = self._requests.take
         while left:
             if connection.direct_bytes > MAX_WAITING_REPLIES_BYTES:
                 break
-            if not turn:
+            if not turn or (turn % CLOCK_EVERY == 0 and turn < MAX_FRAMES_A_TURN and self._clock() > until):
                 self._hold(connection, left, Hold.TURN)
                 self._next_turn.append(connection)
                 return False

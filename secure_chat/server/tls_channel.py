@@ -6,7 +6,7 @@ from typing import Final
 
 from secure_chat.certificates.contexts import require_alpn
 from secure_chat.errors import TlsAbuse
-from secure_chat.limits import MAX_SILENT_TLS_BYTES, MAX_TLS_PIECE_BYTES
+from secure_chat.limits import MAX_SILENT_TLS_BYTES, MAX_TLS_PIECE_BYTES, TLS_CONTENT_WORTH
 
 RECORD_BYTES: Final = 16 * 1024  # the most content one record holds (RFC 8446, 5.1)
 
@@ -43,7 +43,7 @@ class TlsChannel:
     def __init__(self, context: ssl.SSLContext, memory: TlsMemory) -> None:
         self._tls = context.wrap_bio(memory.incoming, memory.outgoing, server_side=True)
         self._memory = memory
-        self._silent = 0  # bytes fed since the last byte of content
+        self._silent = 0  # bytes fed that no content stands for
         self.ended = False  # the peer has sent close_notify
         self.left = b""  # plaintext that a write could not take before the peer says more
 
@@ -66,8 +66,8 @@ class TlsChannel:
         """Feed ciphertext, piece by piece; returns the plaintext it completes, perhaps nothing.
 
         Without data it returns what came together with the end of the handshake. Sets `ended` when the peer has said
-        that nothing follows. Raises `ssl.SSLError`, and `TlsAbuse` for more than
-        `MAX_SILENT_TLS_BYTES` without a byte of content.
+        that nothing follows. Raises `ssl.SSLError`, and `TlsAbuse` for more than `MAX_SILENT_TLS_BYTES` that no content
+        stands for (`TLS_CONTENT_WORTH`).
         """
         plaintext: list[bytes] = []
         for at in range(0, len(data) or 1, MAX_TLS_PIECE_BYTES):
@@ -75,7 +75,8 @@ class TlsChannel:
             self._memory.incoming.write(piece)
             chunks = self._read()
             if chunks:
-                self._silent = 0
+                self._silent = max(0, self._silent - TLS_CONTENT_WORTH * sum(map(len, chunks)))
+                self._count(len(piece))
                 plaintext += chunks
             elif self.ended:
                 break

@@ -118,12 +118,26 @@ def test_key_updates_without_content_are_abuse_and_never_more_than_a_piece_is_wo
     assert memory.incoming.pending == 0, "the rest of the flood was fed at once"
 
 
-def test_a_byte_of_content_now_and_then_is_no_abuse(contexts: Contexts) -> None:
+def test_content_that_stands_for_the_key_updates_around_it_is_no_abuse(contexts: Contexts) -> None:
     channel, client = established(contexts, TlsMemory())
-    for _ in range(4):
-        for _ in range(600):  # 600 x 27 bytes: half of what is allowed in silence
-            channel.decrypt(memoryview(client.key_update(asks=False)))
+    for _ in range(1500):  # 1,500 x 27 bytes are more than may come in silence
+        channel.decrypt(memoryview(client.key_update(asks=False)))
+        assert channel.decrypt(memoryview(client.seal(b"xy"))) == [b"xy"]
+
+
+def test_content_byte_by_byte_is_no_abuse(contexts: Contexts) -> None:
+    channel, client = established(contexts, TlsMemory())
+    for _ in range(2000):  # 2,000 x 23 bytes
         assert channel.decrypt(memoryview(client.seal(b"x"))) == [b"x"]
+
+
+def test_a_byte_of_content_now_and_then_does_not_excuse_a_flood(contexts: Contexts) -> None:
+    channel, client = established(contexts, TlsMemory())
+    with pytest.raises(TlsAbuse):
+        for _ in range(4):
+            for _ in range(600):  # 600 x 27 bytes: half of what is allowed in silence
+                channel.decrypt(memoryview(client.key_update(asks=False)))
+            assert channel.decrypt(memoryview(client.seal(b"x"))) == [b"x"]
 
 
 def test_a_full_record_in_small_pieces_is_no_abuse(contexts: Contexts) -> None:
