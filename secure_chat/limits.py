@@ -132,6 +132,7 @@ MAX_LIMITED_ADDRESSES: Final = 65_536  # remembered in each table of tries; the 
 FAILED_LOGIN_MEMORY_SECONDS: Final = 3600.0  # wrong tries older than this are forgotten
 MAX_WAITING_AUTHENTICATIONS: Final = 64  # at four a second the last one waits 16 s
 MAX_WAITING_AUTHENTICATIONS_OF_ONE: Final = 2  # of one address (IPv6: /64); one more is computed
+MAX_WAITING_AUTHENTICATIONS_OF_NETWORK: Final = 8  # of an IPv6 /48, which one subscriber may have whole
 AUTHENTICATION_NICENESS: Final = 19  # bcrypt takes what the I/O threads leave
 MAX_WAITING_READS: Final = 1024  # pages and searches that wait for the reader
 MAX_WAITING_READS_OF_ONE: Final = 32  # of one account: as many as its connection may have under way

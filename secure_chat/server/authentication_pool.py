@@ -17,6 +17,7 @@ from secure_chat.limits import (
     AUTHENTICATION_NICENESS,
     AUTHENTICATION_RETRY_SECONDS,
     MAX_WAITING_AUTHENTICATIONS,
+    MAX_WAITING_AUTHENTICATIONS_OF_NETWORK,
     MAX_WAITING_AUTHENTICATIONS_OF_ONE,
 )
 from secure_chat.server.authentication import Authenticator, Clocks, Finding
@@ -24,7 +25,7 @@ from secure_chat.server.authentication_requests import AnyAuthenticationRequest,
 from secure_chat.server.fair_queue import Bounds, FairQueue
 from secure_chat.server.inbox import Inbox
 from secure_chat.server.items import Answer, AuthenticationRequest, Origin, SupervisorItem
-from secure_chat.server.login_limits import LoginLimits, address_prefix
+from secure_chat.server.login_limits import LoginLimits, address_network, address_prefix
 from secure_chat.server.services import AnswerSink
 from secure_chat.server.supervised import SupervisedThread
 from secure_chat.storage.reader import StoreReader
@@ -32,7 +33,12 @@ from secure_chat.storage.reader import StoreReader
 LOG: Final = logging.getLogger("secure_chat.accounts")
 
 SYSTEM_CLOCKS: Final = Clocks(lambda: time.time_ns() // 1_000_000, time.monotonic)
-BOUNDS: Final = Bounds(MAX_WAITING_AUTHENTICATIONS, MAX_WAITING_AUTHENTICATIONS_OF_ONE, AUTHENTICATION_RETRY_SECONDS)
+BOUNDS: Final = Bounds(
+    MAX_WAITING_AUTHENTICATIONS,
+    MAX_WAITING_AUTHENTICATIONS_OF_ONE,
+    AUTHENTICATION_RETRY_SECONDS,
+    MAX_WAITING_AUTHENTICATIONS_OF_NETWORK,
+)
 
 
 class Job(msgspec.Struct, frozen=True, gc=False):
@@ -97,7 +103,7 @@ class AuthenticationThreads:
             self._limits.admit_registration(address, now)
         else:
             self._limits.admit_login(address, now)
-        self._queue.put(address_prefix(address), origin, Job(origin, request, address))
+        self._queue.put(address_prefix(address), origin, Job(origin, request, address), address_network(address))
 
     def forget(self, origin: Origin) -> None:
         """The connection has gone: what it waited for need not be computed."""

@@ -17,6 +17,7 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 _IPV6_PREFIX: Final = 64  # one subscriber has at least so many addresses
+_IPV6_SITE: Final = 48  # ... and at most so many networks of them (RFC 6177)
 _SECONDS_PER_MINUTE: Final = 60.0
 _SECONDS_PER_HOUR: Final = 3600.0
 
@@ -29,6 +30,13 @@ def address_prefix(address: str) -> str:
     if parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.IPv6Network((parsed, _IPV6_PREFIX), strict=False))
+
+
+def address_network(address: str) -> str:
+    """All addresses that one person may have at once: an IPv4 address itself, an IPv6 network of 48 bits."""
+    prefix = address_prefix(address)
+    network = ipaddress.ip_network(prefix)
+    return str(network.supernet(new_prefix=_IPV6_SITE)) if isinstance(network, ipaddress.IPv6Network) else prefix
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from secure_chat.errors import AuthenticationFailed, Busy, InternalError, RateLi
 from secure_chat.limits import (
     AUTHENTICATION_NICENESS,
     MAX_WAITING_AUTHENTICATIONS,
+    MAX_WAITING_AUTHENTICATIONS_OF_NETWORK,
     MAX_WAITING_AUTHENTICATIONS_OF_ONE,
 )
 from secure_chat.protocol.commands import InviteQuery
@@ -133,6 +134,17 @@ def test_one_network_has_two_waiting_and_one_running_and_holds_up_nobody(
     assert set(served[:2]) <= {0, 50, 1}
     assert sorted(served) == [0, 1, 2, 50]
     assert finished(pool)
+
+
+def test_one_subscriber_with_many_networks_leaves_room_for_the_others(store: Authenticating) -> None:
+    pool = pool_of(store, Sink())  # not started: everything waits
+    for serial in range(MAX_WAITING_AUTHENTICATIONS_OF_NETWORK):
+        pool.submit(Origin(0, serial), wrong_login(store), f"2001:db8:1:{serial:x}::1")
+    for serial in range(MAX_WAITING_AUTHENTICATIONS):
+        with pytest.raises(Busy):
+            pool.submit(Origin(0, 100), wrong_login(store), f"2001:db8:1:{serial + 500:x}::1")
+    for serial in range(MAX_WAITING_AUTHENTICATIONS - MAX_WAITING_AUTHENTICATIONS_OF_NETWORK):
+        pool.submit(Origin(0, 200 + serial), wrong_login(store), f"10.0.0.{serial}")
 
 
 def test_at_most_64_wait_in_all(store: Authenticating, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,21 @@ def test_one_owner_cannot_fill_it_and_nobody_can_overfill_it() -> None:
         jobs.put("c", 0, "job")
 
 
+def test_owners_of_one_group_leave_room_for_the_others() -> None:
+    jobs: FairQueue[str, int, str] = FairQueue(Bounds(6, 3, 1.5, waiting_of_group=2))
+    jobs.put("a", 1, "a1", "network")
+    jobs.put("b", 2, "b1", "network")
+    with pytest.raises(Busy) as caught:
+        jobs.put("c", 3, "c1", "network")
+    assert caught.value.retry_after == 1.5
+    jobs.put("d", 4, "d1", "elsewhere")
+    assert jobs.take() == ("a", "a1")
+    jobs.put("c", 3, "c1", "network")
+    assert jobs.remove(2) == 1
+    jobs.put("b", 5, "b2", "network")
+    assert len(jobs) == 3
+
+
 def test_what_was_removed_by_its_ticket_is_not_taken_and_frees_its_place() -> None:
     jobs = queue()
     jobs.put("a", 1, "first")

@@ -5,7 +5,7 @@ import pytest
 from secure_chat import limits
 from secure_chat.errors import AuthenticationFailed, RateLimited
 from secure_chat.server import login_limits
-from secure_chat.server.login_limits import LoginLimits, address_prefix
+from secure_chat.server.login_limits import LoginLimits, address_network, address_prefix
 from secure_chat.server.settings.model import LoginRules, Rates
 
 RATES = Rates(logins_per_minute=60, logins_burst=3, registrations_per_hour=60, registrations_burst=2)
@@ -26,6 +26,14 @@ def rules(tries: int = 5, pause_seconds: float = 60.0) -> LoginLimits:
 )
 def test_an_address_stands_for_itself_or_its_64(address: str, prefix: str) -> None:
     assert address_prefix(address) == prefix
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [("10.0.0.5", "10.0.0.5"), ("::ffff:10.0.0.5", "10.0.0.5"), ("2001:db8:1:2:3:4:5:6", "2001:db8:1::/48")],
+)
+def test_one_subscriber_may_have_a_whole_48(address: str, network: str) -> None:
+    assert address_network(address) == network
 
 
 def test_a_burst_of_logins_passes_then_one_a_second() -> None:
