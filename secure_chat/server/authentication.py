@@ -2,7 +2,7 @@
 
 import hmac
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
@@ -49,7 +49,7 @@ from secure_chat.server.authentication_requests import (
 )
 from secure_chat.server.items import Limited, WithToken
 from secure_chat.server.login_limits import LoginLimits
-from secure_chat.server.password_hashes import is_well_formed, make_hash, matches
+from secure_chat.server.password_hashes import highest_cost, is_well_formed, make_hash, matches
 from secure_chat.server.session import LimitedSession
 from secure_chat.storage.entries import AnyEntry, ChangePassphrase, LogIn, RecoverAccount, RegisterAccount
 from secure_chat.storage.reader import Credentials, Invite
@@ -64,6 +64,9 @@ class Records(Protocol):
 
     def credentials(self, name: str) -> Credentials | None:
         """What a login is checked against; None for a name that nobody has."""
+
+    def password_hash_beginnings(self) -> Sequence[bytes]:
+        """The first seven bytes of the stored hashes, which say what they cost; each once."""
 
     def invite(self, token_hash: bytes, now_ms: int) -> Invite:
         """An invite that can be used. Raises `InviteUnknown`, `InviteUsed`, `InviteExpired`."""
@@ -88,6 +91,8 @@ class Authenticator:
         self._limits = limits
         self._clocks = clocks
         self._draw = draw
+        # A name that nobody has must cost what the dearest one costs, or the time tells that nobody has it.
+        self._highest_cost = highest_cost(records.password_hash_beginnings(), 0)
 
     def find(self, request: AnyAuthenticationRequest, address: str) -> Finding:
         """Do the work. Raises `ChatError` for what is refused."""
@@ -145,7 +150,9 @@ class Authenticator:
         if found is not None and not is_well_formed(found.password_hash):
             LOG.error("the password hash of %s is damaged: reset the account", found.name)
         usable = found if found is not None and found.state == "enabled" else None
-        if not matches(login_secret, usable.password_hash if usable else None, cost) or usable is None:
+        self._highest_cost = highest_cost([usable.password_hash[:7]] if usable else [], self._highest_cost)
+        stored = usable.password_hash if usable else None
+        if not matches(login_secret, stored, max(cost, self._highest_cost)) or usable is None:
             error = self._limits.failed(address, name, self._clocks.monotonic())
             LOG.info("failed login as %s from %s", name, address)
             raise error

@@ -1,6 +1,7 @@
 """What the server keeps of a login secret: bcrypt, and the same work where there is nothing to compare with."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import bcrypt
@@ -23,12 +24,26 @@ def is_well_formed(stored: bytes) -> bool:
     return match is not None and BCRYPT_COST_FLOOR <= int(match[1]) <= BCRYPT_COST_CEILING
 
 
+def highest_cost(beginnings: Iterable[bytes], cost: int) -> int:
+    """The highest cost of stored hashes, of which `beginnings` are the first seven bytes, and of `cost`."""
+    costs = (int(beginning[4:6]) for beginning in beginnings if is_well_formed(beginning + _NOBODY))
+    return max(cost, *costs, 0)
+
+
 def matches(login_secret: bytes, stored: bytes | None, cost: int) -> bool:
     """Whether `stored` is the hash of this secret.
 
-    Without a hash, or with one that is not well-formed, the same work is done at `cost` and the answer is no.
+    In every case the work is that of one hash at `cost`, or of `stored` where that is more: without a hash, with one
+    that is not well-formed, and with one from before the cost was raised.
     """
     if stored is None or not is_well_formed(stored):
-        bcrypt.checkpw(bcrypt_input(login_secret), b"$2b$%02d$" % cost + _NOBODY)
+        _compute_for_nobody(login_secret, cost)
         return False
-    return bcrypt.checkpw(bcrypt_input(login_secret), stored)
+    is_right = bcrypt.checkpw(bcrypt_input(login_secret), stored)
+    for missing in range(int(stored[4:6]), cost):  # each costs twice the one before: the first again, and so on
+        _compute_for_nobody(login_secret, missing)
+    return is_right
+
+
+def _compute_for_nobody(login_secret: bytes, cost: int) -> None:
+    bcrypt.checkpw(bcrypt_input(login_secret), b"$2b$%02d$" % cost + _NOBODY)

@@ -143,6 +143,12 @@ class StoreReader:
         account, user_id, name, role, state, *rest = row
         return Credentials(account, user_id, name, Role(role), state, *rest)
 
+    def password_hash_beginnings(self) -> list[bytes]:
+        """The first seven bytes of the stored hashes, which say what they cost; each once."""
+        with self._connection.snapshot():
+            rows = self._connection.all(people.PASSWORD_HASH_BEGINNINGS)
+        return [bytes(beginning) for (beginning,) in rows]
+
     def invite(self, token_hash: bytes, now_ms: int) -> Invite:
         """An invite that can be used. Raises `InviteUnknown`, `InviteUsed`, `InviteExpired`."""
         with self._connection.snapshot():

@@ -34,6 +34,7 @@ from secure_chat.protocol.codec import decode_said
 from secure_chat.protocol.commands import InviteQuery
 from secure_chat.protocol.events import InviteFacts, WelcomeLimited
 from secure_chat.protocol.frames import split_frames
+from secure_chat.server.authentication import Authenticator, Clocks
 from secure_chat.server.authentication_requests import AnyAuthenticationRequest, Binding, CheckInvite
 from secure_chat.server.items import Limited, WithToken
 from secure_chat.server.replies import failure
@@ -41,7 +42,7 @@ from secure_chat.server.session import LimitedSession
 from secure_chat.storage.entries import ChangePassphrase, LogIn, RecoverAccount, RegisterAccount
 from secure_chat.storage.outcomes import LoggedIn
 from tests.storage.opened import DAY_MS, Member, replacement
-from tests.support.authenticating import BINDING, Authenticating, authenticating, proof_by, proof_of
+from tests.support.authenticating import ADDRESS, BINDING, Authenticating, authenticating, proof_by, proof_of
 from tests.support.people import TestPerson, make_person
 
 
@@ -117,6 +118,37 @@ def test_unknown_disabled_and_wrong_get_the_same_bytes_for_the_same_work(pool: A
         works.append(dict(work.done))
     assert len(answers) == 1
     assert works == [{"check 10": 1}] * 5
+
+
+@pytest.mark.parametrize(("stored", "configured"), [(10, 10), (10, 13), (13, 10)])
+def test_the_work_does_not_tell_names_apart_after_the_cost_was_changed(
+    pool: Authenticating, stored: int, configured: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, account = pool.registered("alice")
+    disabled, _ = pool.registered("carol")
+    pool.set_state("carol", "disabled")
+    found = pool.find(pool.login(person))
+    assert isinstance(found, WithToken)
+    assert isinstance(found.entry, LogIn)
+    other = b"$2b$%d$" % stored + found.entry.password_hash[7:]
+    pool.done(ChangePassphrase(account, person.device.device_id, found.entry.password_hash, other))
+    spent: list[int] = []
+
+    def checkpw(_: bytes, hashed_password: bytes) -> bool:
+        spent.append(2 ** int(hashed_password[4:6]))
+        return False
+
+    monkeypatch.setattr(bcrypt, "checkpw", checkpw)
+    clocks, works = Clocks(lambda: pool.opened.now, lambda: 0.0), []
+    with pool.opened.reader() as reader:
+        for asking in (make_person("nobody"), disabled, person):
+            authenticator = Authenticator(reader, pool.limits, clocks, secrets.token_bytes)
+            request = msgspec.structs.replace(pool.login(asking), cost=configured)
+            with pytest.raises(AuthenticationFailed):
+                authenticator.find(request, ADDRESS)
+            works.append(sum(spent))
+            spent.clear()
+    assert works == [2 ** max(stored, configured)] * 3
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ CREDENTIALS: Final = compiled(
     )
     .where(accounts.c.name == parameter("name", Text), accounts.c.state != "deleted")
 )
+PASSWORD_HASH_BEGINNINGS: Final = compiled(select(func.substr(accounts.c.password_hash, 1, 7)).distinct())
 INVITE: Final = compiled(
     select(
         invites.c.id,
