@@ -98,7 +98,7 @@ def make_private_directory(path: Path) -> None:
     """Make a directory for this user alone; one that is there must not be open to everybody's writing."""
     with _reported(path):
         try:
-            path.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True)
+            make_directories(path)
         except FileExistsError:
             mode = path.stat().st_mode
             if not stat.S_ISDIR(mode):
@@ -107,6 +107,20 @@ def make_private_directory(path: Path) -> None:
                 raise CertificateExposed(f"Everybody can write to {path}.", hint=f"chmod 700 {path}") from None
         else:
             flush_directory(path.parent)
+
+
+def make_directories(path: Path) -> None:
+    """Make a directory and whatever is missing above it, all for this user alone, however loose the umask is.
+
+    Whoever may write to a directory above may put another one in its place. Raises `FileExistsError` when `path` is
+    there, and `OSError`.
+    """
+    missing = [path]
+    while not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for each in reversed(missing[1:]):
+        each.mkdir(mode=PRIVATE_DIRECTORY_MODE, exist_ok=True)
+    path.mkdir(mode=PRIVATE_DIRECTORY_MODE)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ A profile is a directory below DATA/profiles with a random name, for no name on 
 the vault, the lock, and the label by which it is found.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from typing import Final, Self
 import platformdirs
 
 from secure_chat import limits
+from secure_chat.certificates.files import make_directories
 from secure_chat.certificates.hosts import host_and_port
 from secure_chat.client.profile_label import ProfileLabel, ProfileState, read_label, write_label
 from secure_chat.client.vault import location, login_state
@@ -194,7 +196,8 @@ class Profiles:
     def prepare_root(self) -> None:
         """Make the data directory where it is missing. Raises the vault's errors when it is not the person's own."""
         try:
-            self._root.parent.mkdir(parents=True, mode=location.PRIVATE_DIRECTORY, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                make_directories(self._root.parent)
             location.check_not_writable_by_others(self._root.parent)
             if not os.path.lexists(self._root):
                 location.create_private_directory(self._root)

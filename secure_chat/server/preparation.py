@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from secure_chat.certificates.files import make_directories
 from secure_chat.certificates.pins import authority_pin, format_pin, log_pin
 from secure_chat.certificates.store import CertificateDirectory, prepare
 from secure_chat.errors import SettingsUnreadable
@@ -157,7 +158,8 @@ def _write_new(path: Path, text: str) -> None:
     """Whole or not at all, and never over a file that came to be meanwhile."""
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            make_directories(path.parent)
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, SETTINGS_FILE_MODE)
         try:
             with open(descriptor, "w", encoding="utf-8") as file:

@@ -130,6 +130,7 @@ def test_deletion_ends_memberships_by_numbered_events_and_leaves_nothing_but_the
     assert opened.settled(OpenRoom(bob.account, "lobby", None), outcomes.Opened).members == 1
     with opened.reader() as reader:
         assert reader.credentials("alice") is None
+        assert None not in reader.password_hash_beginnings()
         details = reader.user("alice")
     assert details is not None
     assert (details.user.state, details.devices, details.rooms) == ("deleted", (), ())

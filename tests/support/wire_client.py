@@ -54,7 +54,11 @@ class WireClient:
         self._frames = FrameReader(MAX_FRAME_BYTES)
         self._next_id = 0
         self.closed = False
-        self.hello = self.wait_for(e.Hello)
+        try:
+            self.hello = self.wait_for(e.Hello)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self

@@ -4,11 +4,12 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from secure_chat.certificates.files import make_directories
 from secure_chat.errors import DataDirectoryUnusable
 
 PRIVATE_DIRECTORY_MODE: Final = 0o700
@@ -102,7 +103,8 @@ def _xdg(variable: str, fallback: Path) -> Path:
 
 def _make_private(path: Path) -> None:
     try:
-        path.mkdir(mode=PRIVATE_DIRECTORY_MODE, parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            make_directories(path)
         status = path.stat()
     except OSError as error:
         raise DataDirectoryUnusable(f"The directory {path} cannot be made: {error.strerror}.") from None

@@ -33,7 +33,9 @@ CREDENTIALS: Final = compiled(
     )
     .where(accounts.c.name == parameter("name", Text), accounts.c.state != "deleted")
 )
-PASSWORD_HASH_BEGINNINGS: Final = compiled(select(func.substr(accounts.c.password_hash, 1, 7)).distinct())
+PASSWORD_HASH_BEGINNINGS: Final = compiled(
+    select(func.substr(accounts.c.password_hash, 1, 7)).where(func.length(accounts.c.password_hash) > 0).distinct()
+)
 INVITE: Final = compiled(
     select(
         invites.c.id,
