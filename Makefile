@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := secure_chat tools tests $(wildcard benchmarks)
 PYTEST_ARGS ?=
+# Over all cores, a file at a time: fixtures of a module serve its tests in one process.
+SPREAD ?= --numprocesses auto --dist loadfile
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off \
 	--root-user-action ignore
@@ -28,7 +30,7 @@ run: $(READY) ## a server on loopback, with authority, certificate, database and
 	@exec $(BIN)/secure-chat-server quickstart --data var --certs certs
 
 test: $(READY) ## all tests but the long ones
-	@$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q $(SPREAD) $(PYTEST_ARGS)
 
 test-long: $(READY) ## the tests that take minutes or hours
 	@$(BIN)/python -m pytest -q -m long $(PYTEST_ARGS)
