@@ -5,7 +5,7 @@ from datetime import datetime
 
 from secure_chat.certificates.contexts import rehearse, server_context
 from secure_chat.certificates.store import CertificateDirectory, ServerIdentity, load_server_identity
-from secure_chat.errors import CertificateError
+from secure_chat.errors import CertificateError, CertificateMissing, TlsNameError
 from secure_chat.server.handlers.dispatch import Dispatcher
 from secure_chat.server.handlers.facts import ServerFacts
 from secure_chat.server.items import TlsIdentity
@@ -28,8 +28,19 @@ def check(settings: Settings, now: datetime) -> Checked:
     Raises `CertificateError`, and the `TlsError` that such a client would show.
     """
     directory = CertificateDirectory(settings.certificate_directory)
+    if not directory.path.exists():
+        raise CertificateMissing(
+            f"Nothing is prepared yet: there is no {directory.path}.",
+            hint="prepare all that a server needs, and start it: secure-chat-server quickstart",
+        )
     identity = load_server_identity(directory.server_certificate, directory.log_key)
-    rehearse(directory.server_certificate, directory.server_key, identity.authority, settings.name, now)
+    try:
+        rehearse(directory.server_certificate, directory.server_key, identity.authority, settings.name, now)
+    except TlsNameError as error:
+        raise TlsNameError(
+            f"The certificate is not for {settings.name}, the server's `name`: it is for {', '.join(identity.names)}.",
+            hint=f"set another `name`, or issue one for it: secure-chat-certs issue server --san {settings.name}",
+        ) from error
     tls = TlsIdentity(
         context=server_context(directory.server_certificate, directory.server_key),
         leaf_hash=identity.leaf_hash,

@@ -110,7 +110,7 @@ def test_check_config_tells_the_line_the_certificate_and_who_said_what(tmp_path:
 def test_a_certificate_that_is_missing_is_told_with_the_way_on(tmp_path: Path) -> None:
     result = run(tmp_path, "run", "--data", "var")
     assert result.returncode == ExitCode.NOT_FOUND
-    assert "secure-chat-certs" in result.stderr
+    assert "secure-chat-server quickstart" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -195,11 +195,13 @@ def assert_serves(directory: Path) -> None:
         assert isinstance(server, Serving)
 
 
-def test_a_name_that_the_certificate_has_not_is_refused_with_the_clients_text(tmp_path: Path) -> None:
+def test_a_name_that_the_certificate_has_not_is_refused_in_the_operators_words(tmp_path: Path) -> None:
     run(tmp_path, *QUICKSTART, "--prepare-only")
     refused = run(tmp_path, *QUICKSTART, "--name", "other.example")
     assert refused.returncode == ExitCode.SERVER_IDENTITY
     assert "[tls.name]" in refused.stderr
+    assert "The certificate is not for other.example, the server's `name`: it is for localhost" in refused.stderr
+    assert "secure-chat-certs issue server --san other.example" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 

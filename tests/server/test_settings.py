@@ -42,6 +42,10 @@ def test_an_unknown_key_is_refused_with_its_line_and_a_suggestion(tmp_path: Path
     [
         ("port = 1", "secure-chat.toml line 1: unknown key `port`, did you mean `listen.port`?"),
         ("[lsten]\nport = 1", "secure-chat.toml line 1: unknown key `lsten`, did you mean `listen`?"),
+        (
+            '[login]\nregistration = "open"',
+            "secure-chat.toml line 2: `registration` does not belong to [login]: write it above all tables.",
+        ),
         ("\nzzz = 1", "secure-chat.toml line 2: unknown key `zzz`."),
         ("listen = 3", "secure-chat.toml line 1: `listen` is a table, write [listen]."),
         ('[listen]\nport = "a"', "secure-chat.toml line 2: `port` cannot be 'a': Expected `int`, got `str`."),

@@ -109,7 +109,7 @@ def test_one_account_is_shown_with_its_devices_and_rooms(stopped: Stopped) -> No
     person = stopped.installation.people["alice"]
     assert shown.stdout.startswith("alice: member, enabled, not online\n")
     assert "#dev, #lobby" in shown.stdout
-    assert str(person.device.device_id) in shown.stdout
+    assert f"{person.device.device_id:08x}" in shown.stdout
     (fact,) = stopped.admin("user", "show", "alice", "--json").objects
     assert fact["user_id"] == person.user_id.hex()
     assert [device["device_id"] for device in fact["devices"]] == [person.device.device_id]
@@ -155,6 +155,15 @@ def test_an_invite_is_one_line_that_can_be_pasted_and_the_talk_is_apart(stopped:
     client, manager = done.stdout.split(" join ")[0], done.stderr.split("before that: ")[1].split(" --config")[0]
     assert manager == f"{client}-admin"  # both by name, or both by the path at which they are
     assert stopped.admin("-q", "invite", "create").stderr == ""
+
+
+def test_a_second_link_for_a_name_ends_the_first_and_says_so(stopped: Stopped) -> None:
+    stopped.admin("user", "add", "carol")
+    stopped.admin("user", "add", "dora")
+    again = stopped.admin("user", "add", "carol")
+    assert "The link that was made for carol before, 3, no longer works." in again.stderr
+    states = {fact["invite"]: fact["state"] for fact in stopped.admin("invite", "list", "--json").objects}
+    assert [states[number] for number in (3, 4, 5)] == ["revoked", "open", "open"]
 
 
 def test_a_link_as_json_says_what_it_is_for(stopped: Stopped) -> None:

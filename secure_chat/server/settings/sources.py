@@ -244,7 +244,10 @@ def _unknown(place: str, key: str, hint: str = "") -> SettingUnknown:
     table, _, name = key.rpartition(".")
     if key in _TABLES:
         return SettingUnknown(f"{place}: `{name}` is a table, write [{name}].", hint=hint)
-    asked = f", did you mean `{near}`?" if (near := _suggestion(table, name)) else "."
+    near = _suggestion(table, name)
+    if near == name:  # it exists, and stands elsewhere
+        return SettingUnknown(f"{place}: `{name}` does not belong to [{table}]: write it above all tables.", hint=hint)
+    asked = f", did you mean `{near}`?" if near else "."
     return SettingUnknown(f"{place}: unknown key `{name}`{asked}", hint=hint)
 
 

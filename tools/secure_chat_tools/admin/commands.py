@@ -65,14 +65,8 @@ class Run:
 
     def list_invites(self) -> Sequence[AnyFact]:
         """Every invite, page after page."""
-        found: list[a.InviteRow] = []
         with self._opened() as access:
-            more = True
-            while more:
-                page = _ask(access, a.ListInvites(_REQUEST, found[-1].invite if found else 0), a.InvitePage)
-                found += page.invites
-                more = page.more
-        return [InviteFact.of(row) for row in found]
+            return [InviteFact.of(row) for row in _invites(access)]
 
     def list_sessions(self) -> Sequence[AnyFact]:
         """Every session, page after page."""
@@ -184,6 +178,8 @@ class Run:
         with self._opened() as access:
             address = access.address()
             made = _ask(access, request, a.InviteMade)
+            if request.name:
+                self._end_earlier_links(access, request.name, made.invite)
         link = Link(address.host, address.port, address.authority, address.log_pin, token)
         expires = moment(made.expires)
         self.advice.append(warning)
@@ -201,6 +197,13 @@ class Run:
                 command=pasteable.join(link),
             )
         ]
+
+    def _end_earlier_links(self, access: Access, name: str, newest: int) -> None:
+        """One link a name: one that was lost on the way must not stay good beside its successor."""
+        for row in _invites(access):
+            if (row.name, row.state) == (name, "open") and row.invite != newest:
+                _ask(access, a.RevokeInvite(_REQUEST, row.invite), Done)
+                self.advice.append(f"The link that was made for {name} before, {row.invite}, no longer works.")
 
     @property
     def _role(self) -> a.RoleName:
@@ -233,6 +236,16 @@ _COMMANDS: Final[dict[str, Callable[[Run], Sequence[AnyFact]]]] = {
     "invite revoke": Run.revoke_invite,
     "sessions": Run.list_sessions,
 }
+
+
+def _invites(access: Access) -> Sequence[a.InviteRow]:
+    found: list[a.InviteRow] = []
+    more = True
+    while more:
+        page = _ask(access, a.ListInvites(_REQUEST, found[-1].invite if found else 0), a.InvitePage)
+        found += page.invites
+        more = page.more
+    return found
 
 
 def _ask(access: Access, command: a.WritingCommand | a.ReadingCommand, kind: type[Reply]) -> Reply:
