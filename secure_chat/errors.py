@@ -760,3 +760,72 @@ class SlashNotHere(ChatError):
 
     code = "usage.not_in_version"
     hint = "/help lists what there is"
+
+
+# --- direct messages -----------------------------------------------------------------------------
+
+
+class KeyChanged(ChatError):
+    """This person has a new key; nothing is sent to it before it is accepted."""
+
+    code = "key.changed"
+
+
+class KeyChangedAgain(ChatError):
+    """The key has changed again since it was shown: look at the new one first."""
+
+    code = "key.changed_again"
+
+
+class KeyNotChanged(ChatError):
+    """There is nothing to accept: this person's key has not changed."""
+
+    code = "key.not_changed"
+
+
+class KeyContradicted(ChatError):
+    """The server has shown two different device lists of one version: nothing is sent to this person."""
+
+    code = "key.contradicted"
+
+
+class NumberDiffers(ChatError):
+    """This is not the number of this conversation: somebody may be between you."""
+
+    code = "key.number_differs"
+
+
+class NoDeviceKeys(ChatError):
+    """No device of this person has keys with which a message could be encrypted; it was not sent."""
+
+    code = "direct.no_keys"
+
+
+class MailboxFull(ChatError):
+    """This person's devices have not fetched your last messages: the server keeps no more of them."""
+
+    code = "direct.full"
+
+
+class RecipientGone(ChatError):
+    """This account is disabled or deleted; the message was not sent."""
+
+    code = "direct.gone"
+
+
+class RecipientSelf(ChatError):
+    """A message to oneself goes nowhere in this version."""
+
+    code = "direct.self"
+
+
+class NothingHeld(ChatError):
+    """No message is held."""
+
+    code = "direct.nothing_held"
+
+
+class DirectMismatch(ChatError):
+    """The server found an envelope that is not from this device, or not for the one that it names."""
+
+    code = "direct.mismatch"

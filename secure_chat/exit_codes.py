@@ -63,11 +63,16 @@ _FAMILIES: Final = {
     "vault": ExitCode.PERMISSION,
     "key": ExitCode.RECIPIENT_KEY,
     "trust": ExitCode.RECIPIENT_KEY,
+    "direct": ExitCode.NOT_FOUND,
     "rate": ExitCode.RATE_LIMITED,
     "busy": ExitCode.RATE_LIMITED,
     "user": ExitCode.NOT_FOUND,
 }
 _CODES: Final = {
+    "direct.self": ExitCode.USAGE,
+    "direct.no_keys": ExitCode.RECIPIENT_KEY,
+    "direct.full": ExitCode.RATE_LIMITED,
+    "direct.mismatch": ExitCode.BUG,
     "server.nonsense": ExitCode.BUG,
     "tls.abuse": ExitCode.BUG,
     "storage.locked": ExitCode.RATE_LIMITED,  # as `busy`: the same command works later

@@ -8,10 +8,12 @@ import itertools
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
 from secure_chat.client.backoff import Backoff, BackoffLimits
+from secure_chat.client.direct.direct import EVERYBODY, Direct
 from secure_chat.client.events import Failed, Ticket
 from secure_chat.client.inbox import EventQueue
 from secure_chat.client.network import Network
@@ -23,9 +25,9 @@ from secure_chat.client.session import SessionFacts, Snapshot
 from secure_chat.client.vault import login_state, places
 from secure_chat.client.vault.vault import Vault
 from secure_chat.client.vault.wraps import DEFAULT_COST, Cost
-from secure_chat.errors import ChatError, MessageTooLong
+from secure_chat.errors import ChatError, MessageEmpty, MessageTooLong
 from secure_chat.limits import LEAVE_SECONDS, MAX_TEXT_BYTES
-from secure_chat.names import room_name
+from secure_chat.names import room_name, user_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,8 @@ class Client:
 
         Raises `RoomNameInvalid` and `MessageTooLong` at once, when nothing was taken.
         """
-        name, size = room_name(room), len(text.encode("utf-8", "surrogatepass"))
-        if size > MAX_TEXT_BYTES:
-            raise MessageTooLong(f"{size:,} bytes, the limit is {MAX_TEXT_BYTES:,}. Nothing was sent.")
+        name = room_name(room)
+        _check_size(text)
         ticket = self._ticket()
         self._network.call(lambda: self._network.session.post(ticket, name, text, action))
         return ticket
@@ -203,6 +204,74 @@ class Client:
         self._network.call(lambda: self._network.log_out(ticket))
         return ticket
 
+    # --- direct messages -------------------------------------------------------------------------
+
+    def message(self, user: str, text: str) -> Ticket:
+        """Say something to one person; it is in the vault before anything else happens.
+
+        `DirectAccepted`, `DirectHeld` or `DirectRefused` follows. Raises `NameInvalid`, `MessageEmpty` and
+        `MessageTooLong` at once, when nothing was taken.
+        """
+        name = user_name(user)
+        _check_text(text)
+        return self._direct(lambda ticket, direct: direct.message(ticket, name, text))
+
+    def trust(self, user: str, fingerprint: bytes = b"") -> Ticket:
+        """Accept the key that this person shows now, and send what was held.
+
+        `fingerprint`: of the key that the person at the screen was shown; fails if it is another one meanwhile.
+        """
+        name = user_name(user)
+        return self._direct(lambda ticket, direct: direct.trust(ticket, name, fingerprint))
+
+    def discard(self, user: str = "") -> Ticket:
+        """Drop what is held for a person, or for everybody."""
+        name = user_name(user) if user else ""
+        return self._direct(lambda ticket, direct: direct.discard(ticket, name))
+
+    def compare(self, user: str) -> Ticket:
+        """What two people compare: `SafetyNumber`. Of somebody unknown the key is fetched and pinned first."""
+        name = user_name(user)
+        return self._direct(lambda ticket, direct: direct.compare(ticket, name))
+
+    def mark_verified(self, user: str, digits: str) -> Ticket:
+        """The number that was compared, as shown: this person's key is the right one. Fails if it is another by now."""
+        name = user_name(user)
+        return self._direct(lambda ticket, direct: direct.mark_verified(ticket, name, digits))
+
+    def reset_session(self, user: str) -> Ticket:
+        """Begin new sessions with a person, or with "all", who is nobody's name."""
+        name = user if user == EVERYBODY else user_name(user)
+        return self._direct(lambda ticket, direct: direct.reset_session(ticket, name))
+
+    def conversation(self, user: str, before: int | None = None, count: int = 50) -> Ticket:
+        """At most `count` rows before row `before`, or the newest, from the vault: `ConversationFound`."""
+        name = user_name(user)
+        return self._direct(lambda ticket, direct: direct.conversation(ticket, name, before, count))
+
+    def search_conversations(self, words: str, user: str = "", since: int = 0, before: int = 0) -> Ticket:
+        """Direct messages with all these words, newest first: `DirectsFound`. `before`: `next` of the page before."""
+        name = user_name(user) if user else ""
+        return self._direct(lambda ticket, direct: direct.search(ticket, words, name, since, before))
+
+    def contacts(self) -> Ticket:
+        """Everybody whose key is pinned: `ContactsFound`."""
+        return self._direct(lambda ticket, direct: direct.contacts(ticket))
+
+    def invite(self) -> Ticket:
+        """A link by which somebody joins and is verified from the start: `InviteReady`."""
+        return self._direct(lambda ticket, direct: direct.invite(ticket))
+
+    def mark_conversation_read(self, user: str, row: int) -> None:
+        """The person has seen this conversation up to this row; kept for the next start."""
+        name = user_name(user)
+        self._network.call(lambda: self._network.direct.mark_read(name, row))
+
+    def _direct(self, call: Callable[[Ticket, Direct], None]) -> Ticket:
+        ticket = self._ticket()
+        self._network.call(lambda: call(ticket, self._network.direct))
+        return ticket
+
     # --- orders, answered by nothing -------------------------------------------------------------
 
     def reconnect(self) -> None:
@@ -220,3 +289,15 @@ class Client:
 
     def _ticket(self) -> Ticket:
         return Ticket(next(self._tickets))
+
+
+def _check_size(text: str) -> None:
+    size = len(text.encode("utf-8", "surrogatepass"))
+    if size > MAX_TEXT_BYTES:
+        raise MessageTooLong(f"{size:,} bytes, the limit is {MAX_TEXT_BYTES:,}. Nothing was sent.")
+
+
+def _check_text(text: str) -> None:
+    _check_size(text)
+    if not text.strip():
+        raise MessageEmpty("There is nothing to send in this message.")

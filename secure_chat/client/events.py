@@ -5,12 +5,14 @@ milliseconds since 1970 UTC. A `ticket` is what the call on `Client` returned.
 """
 
 from dataclasses import dataclass, field
-from typing import NewType, TypeAlias
+from typing import TypeAlias
 
+from secure_chat.client import ticket
+from secure_chat.client.direct.events import DirectAnswer, DirectEvent
 from secure_chat.errors import ChatError
 from secure_chat.protocol.events import Message, Person, RoomEvent, RoomSummary
 
-Ticket = NewType("Ticket", int)
+Ticket: TypeAlias = ticket.Ticket
 
 
 # --- the connection ------------------------------------------------------------------------------
@@ -271,7 +273,7 @@ class Status:
     waiting: int  # lines not yet accepted
 
 
-Answer: TypeAlias = Settled | HistoryFound | MessagesFound | RoomsFound | PeopleFound | Status
+Answer: TypeAlias = Settled | HistoryFound | MessagesFound | RoomsFound | PeopleFound | Status | DirectAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,4 +314,5 @@ Event: TypeAlias = (
     | LineRefused
     | Answered
     | Failed
+    | DirectEvent
 )

@@ -13,6 +13,7 @@ from typing import Final
 from secure_chat.certificates.pins import authority_pin, format_pin, log_pin
 from secure_chat.client.backoff import Backoff
 from secure_chat.client.channel import Channel
+from secure_chat.client.direct.direct import Direct
 from secure_chat.client.events import (
     Answered,
     Connected,
@@ -96,6 +97,7 @@ class Network:
         self._persistence = persistence
         self._backoff = backoff
         self._session = Session(facts, self.events.put)
+        self._direct = Direct(self.events.put)
         self._connection: _Connection | None = None
         self._connected_before = False
         self._alone_since = self._waiter.clock()
@@ -114,6 +116,11 @@ class Network:
     def session(self) -> Session:
         """What calls act on; touched by the network thread only."""
         return self._session
+
+    @property
+    def direct(self) -> Direct:
+        """What calls about direct messages act on; touched by the network thread only."""
+        return self._direct
 
     # --- calls, run by the network thread --------------------------------------------------------
 

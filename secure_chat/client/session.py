@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from secure_chat.client.direct.events import Trust
 from secure_chat.client.events import (
     Answer,
     Answered,
@@ -51,6 +52,16 @@ class RoomSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactSnapshot:
+    """Somebody whose key is pinned, as at one moment."""
+
+    name: str
+    state: Trust
+    unread: int
+    held: int  # messages kept because the key has changed
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """How things were at one moment; any thread may read it."""
 
@@ -60,6 +71,7 @@ class Snapshot:
     connected: bool = False
     rooms: tuple[RoomSnapshot, ...] = ()
     waiting: int = 0  # lines not yet accepted
+    contacts: tuple[ContactSnapshot, ...] = ()
 
 
 @dataclass(slots=True)
