@@ -1,4 +1,4 @@
-"""PROTOCOL.md 29 lists by number what must not work; each number that this version must meet has a test that bears it."""
+"""PROTOCOL.md 29 lists by number what must not work; each number that this version meets has a test that bears it."""
 
 from pathlib import Path
 from typing import Final
