@@ -1,20 +1,16 @@
 """Row C7: what the server keeps of a person, searched on its disk and in its memory while it runs."""
 
 import base64
-import contextlib
-import io
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Final
-
-import pytest
 
 from tests.features.search import bytes_below, secrets_in
 from tests.features.story import ROOM, SAID, WITNESS, Story
+from tests.support.process_memory import memory_of, needs_memory
 from tests.support.wire_client import client_id
 
 
@@ -29,7 +25,6 @@ def base64_behind(lead: bytes, secret: bytes) -> bytes:
 
 
 HOLDER: Final = "import sys; held = sys.stdin.buffer.read(int(sys.argv[1])); print(flush=True); sys.stdin.buffer.read()"
-OF_THE_KERNEL: Final = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
 SPELLED: Final[tuple[Callable[[bytes], bytes], ...]] = (
     bytes,
     *(partial(recode, encoding) for encoding in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")),
@@ -39,7 +34,6 @@ SPELLED: Final[tuple[Callable[[bytes], bytes], ...]] = (
     lambda secret: repr({"secret": secret}).encode(),
     lambda secret: json.dumps({"secret": secret.decode()}).encode(),
 )
-needs_memory = pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="only Linux shows another's memory")
 
 
 def test_c7_what_is_said_in_a_room_is_found_in_the_database(story: Story) -> None:
@@ -85,27 +79,3 @@ def test_a_secret_in_memory_is_found_however_it_is_spelled() -> None:
         process.stdout.readline()
         memory = memory_of(process.pid)
     assert {name for mapping in memory for name in secrets_in(mapping, secrets)} == set(secrets)
-
-
-def memory_of(process: int) -> list[bytes]:
-    """All that can be read of a process's memory, mapping by mapping."""
-    maps = Path(f"/proc/{process}/maps").read_text(encoding="utf-8").splitlines()
-    found: list[bytes] = []
-    with Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory:
-        for line in maps:
-            addresses, permissions = line.split()[:2]
-            if permissions.startswith("r") and not line.endswith(OF_THE_KERNEL):
-                start, end = (int(address, 16) for address in addresses.split("-"))
-                found.append(read(memory, start, end - start))
-    return found
-
-
-def read(memory: io.FileIO, start: int, size: int) -> bytes:
-    """One mapping, as far as it is there."""
-    pieces: list[bytes] = []
-    memory.seek(start)
-    with contextlib.suppress(OSError):  # it has gone since, or goes on beyond the end of its file
-        while size and (piece := memory.read(size)):
-            pieces.append(piece)
-            size -= len(piece)
-    return b"".join(pieces)

@@ -1,0 +1,34 @@
+"""All that can be read of a running process's memory."""
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+_OF_THE_KERNEL: Final = ("[vvar]", "[vvar_vclock]", "[vsyscall]")
+needs_memory = pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="only Linux shows another's memory")
+
+
+def memory_of(process: int) -> list[bytes]:
+    """What the process holds, mapping by mapping; those that go meanwhile are as far as they were there."""
+    maps = Path(f"/proc/{process}/maps").read_text(encoding="utf-8").splitlines()
+    found: list[bytes] = []
+    with Path(f"/proc/{process}/mem").open("rb", buffering=0) as memory:
+        for line in maps:
+            addresses, permissions = line.split()[:2]
+            if permissions.startswith("r") and not line.endswith(_OF_THE_KERNEL):
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                found.append(_read(memory, start, end - start))
+    return found
+
+
+def _read(memory: io.FileIO, start: int, size: int) -> bytes:
+    pieces: list[bytes] = []
+    memory.seek(start)
+    with contextlib.suppress(OSError):  # it has gone since, or goes on beyond the end of its file
+        while size and (piece := memory.read(size)):
+            pieces.append(piece)
+            size -= len(piece)
+    return b"".join(pieces)
