@@ -83,6 +83,12 @@ class PrekeyTooOld(PrekeyError):
     code = "prekey.too_old"
 
 
+class PrekeysFull(ChatError):
+    """The shelf of this device holds as many one-time prekeys as a shelf may."""
+
+    code = "prekey.full"
+
+
 # --- names and texts -----------------------------------------------------------------------------
 
 
@@ -333,6 +339,13 @@ class InviteBound(ChatError):
     code = "invite.bound"
 
 
+class InviteLimit(ChatError):
+    """You have as many open invites as one person may have."""
+
+    code = "invite.limit"
+    hint = "wait until one is used or ends, or ask the administrator for one"
+
+
 class InviteProofInvalid(ChatError):
     """This proof was not made with the secret of the invite."""
 
@@ -343,6 +356,12 @@ class UserUnknown(ChatError):
     """There is no such user."""
 
     code = "user.unknown"
+
+
+class UserDisabled(ChatError):
+    """This account is disabled: nothing can be sent to it."""
+
+    code = "user.disabled"
 
 
 # --- rooms ---------------------------------------------------------------------------------------
@@ -391,6 +410,18 @@ class ClientIdReused(ChatError):
     """The same client id came before with another content."""
 
     code = "message.id_reused"
+
+
+class DirectMismatch(ChatError):
+    """An envelope's sender or recipient is not the one of its request."""
+
+    code = "direct.mismatch"
+
+
+class EnvelopeInvalid(ChatError):
+    """These bytes are no envelope of this protocol."""
+
+    code = "direct.invalid"
 
 
 # --- storage -------------------------------------------------------------------------------------
@@ -823,9 +854,3 @@ class NothingHeld(ChatError):
     """No message is held."""
 
     code = "direct.nothing_held"
-
-
-class DirectMismatch(ChatError):
-    """The server found an envelope that is not from this device, or not for the one that it names."""
-
-    code = "direct.mismatch"

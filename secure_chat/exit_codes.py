@@ -73,6 +73,7 @@ _CODES: Final = {
     "direct.no_keys": ExitCode.RECIPIENT_KEY,
     "direct.full": ExitCode.RATE_LIMITED,
     "direct.mismatch": ExitCode.BUG,
+    "direct.invalid": ExitCode.BUG,
     "server.nonsense": ExitCode.BUG,
     "tls.abuse": ExitCode.BUG,
     "storage.locked": ExitCode.RATE_LIMITED,  # as `busy`: the same command works later

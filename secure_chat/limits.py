@@ -174,6 +174,29 @@ DAY_MS: Final = 24 * 60 * 60 * 1000  # milliseconds
 MAX_PREKEY_AHEAD_MS: Final = 1 * DAY_MS  # how wrong two honest clocks may be
 MAX_PREKEY_AGE_MS: Final = 60 * DAY_MS  # rotated weekly; after this the device counts as not seen
 
+ONE_TIME_PREKEYS_LIVE: Final = 400  # of one device on the shelf; half a megabyte
+ONE_TIME_PREKEYS_UPLOAD: Final = 100  # of one request: 129 KB, half a frame
+ONE_TIME_PREKEYS_REFILL_AT: Final = 40  # left: the device is told, and uploads again
+ONE_TIME_PREKEYS_A_DAY: Final = 200  # of one device, new ones: nobody can make it compute keys all day
+ONE_TIME_PREKEYS_RESERVED: Final = 20  # left for those to whom the owner has written; strangers get none of these
+PREKEY_CLAIM_PAUSE_SECONDS: Final = 10 * 60  # between two one-time prekeys of one device for one account
+PREKEY_CLAIMS_PER_HOUR: Final = 20  # one-time prekeys that one account gets, of all devices together
+SPENT_PREKEY_DAYS: Final = 60  # who got a one-time prekey, and that its id never comes back; secrets end before that
+
+# --- direct messages (PROTOCOL.md, Direct messages) ------------------------------------------------
+MAX_PADDED_BYTES: Final = 16_384  # of one message's content, padded: the longest text and everything beside it
+MAX_ENVELOPE_BYTES: Final = 155 + 1144 + MAX_PADDED_BYTES  # header, commitment and tag; what opens a session; content
+MAX_NAMED_ENVELOPES: Final = 256  # of one acknowledgement: four windows
+MAILBOX_ENVELOPES_PER_SENDER: Final = 1000  # waiting, of one device for one device: a month's talk, at most 18 MB
+MAILBOX_DAYS: Final = 30  # a device that is away for longer misses what was sent before
+MAILBOX_WINDOW_ENVELOPES: Final = 64  # pushed to a device and not acknowledged
+MAILBOX_WINDOW_BYTES: Final = 256 * 1024  # the same in bytes
+DIRECT_LOG_DAYS: Final = 30  # who sent whom how much when, never what: for an operator's questions about abuse
+DIRECT_REPEAT_HOURS: Final = 48  # how long a repeat of a send is known; a week-end's reconnect starts over
+MAX_KNOWN_PAIRS: Final = 65_536  # of people who have written to each other, in memory; others cost a look at the disk
+OPEN_INVITES_PER_ACCOUNT: Final = 20  # of members' own, neither used nor ended: a class, not a mailing
+MAX_SETTLED_INVITES: Final = 64  # of one request; also what one reply tells
+
 # --- a person's vault and profiles ---------------------------------------------------------------
 VAULT_ARGON2_OPS: Final = 3  # passes; with 256 MiB about 0.7 s here, once at the start
 VAULT_ARGON2_MEMORY_KIB: Final = 256 * 1024

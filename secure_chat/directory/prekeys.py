@@ -4,6 +4,7 @@ PROTOCOL.md 5.3. A prekey is an X25519 and an ML-KEM-768 public key under one si
 the device's owner and number. A `Published…` is what travels and is stored: the struct and its signature.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -180,6 +181,19 @@ def check_not_behind(prekey: SignedPrekey, seen: SeenPrekey) -> None:
         raise PrekeyError("The server shows an older prekey of this device than before.")
     if prekey.suite_max < seen.suite_max:
         raise PrekeyError("This device speaks a lower suite than before.")
+
+
+def check_published(
+    user_id: UserId, device_id: DeviceId, signing_key: DeviceSigningKey, signed: bytes, one_time: Iterable[bytes]
+) -> None:
+    """Check the bytes and signatures of an upload; `signed` may be empty, dates are not looked at.
+
+    Raises `EncodingError`, `SignatureError`.
+    """
+    if signed:
+        PublishedSignedPrekey.parse(signed).check_signature(signing_key, user_id, device_id)
+    for prekey in one_time:
+        PublishedOneTimePrekey.parse(prekey).check_signature(signing_key, user_id, device_id)
 
 
 def _owned_by(tag_name: str, user_id: UserId, device_id: DeviceId) -> bytes:

@@ -5,7 +5,14 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from secure_chat.limits import MAX_SMALL_REQUEST_BYTES
+from secure_chat.limits import (
+    MAX_DEVICES_PER_USER,
+    MAX_ENVELOPE_BYTES,
+    MAX_NAMED_ENVELOPES,
+    MAX_SETTLED_INVITES,
+    MAX_SMALL_REQUEST_BYTES,
+    ONE_TIME_PREKEYS_UPLOAD,
+)
 
 RequestId: TypeAlias = Annotated[int, Meta(ge=1, le=2**32 - 1)]
 Bytes16: TypeAlias = Annotated[bytes, Meta(min_length=16, max_length=16)]
@@ -15,6 +22,10 @@ TokenOrNone: TypeAlias = Annotated[bytes, Meta(max_length=16)]  # 16 bytes, or e
 ProofOrNone: TypeAlias = Annotated[bytes, Meta(max_length=32)]  # 32 bytes, or empty
 DeviceListBytes: TypeAlias = Annotated[bytes, Meta(max_length=1600)]  # signed list of eight devices and a long name
 SignedPrekeyBytes: TypeAlias = Annotated[bytes, Meta(min_length=1297, max_length=1297)]  # SPK 1233 and signature 64
+SignedPrekeyOrNone: TypeAlias = Annotated[bytes, Meta(max_length=1297)]  # the same, or empty
+OneTimePrekeyBytes: TypeAlias = Annotated[bytes, Meta(min_length=1288, max_length=1288)]  # OTP 1224 and signature 64
+UserIdOrNone: TypeAlias = Annotated[bytes, Meta(max_length=16)]  # 16 bytes, or empty
+EnvelopeOrNone: TypeAlias = Annotated[bytes, Meta(max_length=MAX_ENVELOPE_BYTES)]
 AnyName: TypeAlias = Annotated[
     str, Meta(max_length=255)
 ]  # longer than any valid name: the rules answer, not the decoder
@@ -221,6 +232,80 @@ class UserList(Command, tag="user.list", frozen=True):
     after: AnyName = ""
 
 
+# --- direct messages -----------------------------------------------------------------------------
+
+
+class PrekeysPublish(Command, tag="prekeys.publish", frozen=True):
+    """Put prekeys of the asking device on its shelf; `replace`: one-time prekeys not among these are withdrawn.
+
+    `signed_prekey` empty: the newest stays as it is. A repeat changes nothing.
+    """
+
+    signed_prekey: SignedPrekeyOrNone = b""
+    one_time: Annotated[list[OneTimePrekeyBytes], Meta(max_length=ONE_TIME_PREKEYS_UPLOAD)] = []
+    replace: bool = False
+
+
+class DeviceListQuery(Command, tag="devices.query", frozen=True):
+    """Somebody's signed device lists after version `after`, 0: the newest alone; by `name`, or else by `user_id`."""
+
+    name: AnyName = ""
+    user_id: UserIdOrNone = b""
+    after: Number = 0
+
+
+class PrekeysClaim(Command, tag="prekeys.claim", frozen=True):
+    """Prekeys of these devices, to open sessions with them; a one-time prekey is handed out once."""
+
+    user_id: Bytes16
+    devices: Annotated[list[DeviceId], Meta(min_length=1, max_length=MAX_DEVICES_PER_USER)]
+
+
+class DirectPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What one device of the addressed user gets: an envelope, or (empty) the reason why there is none."""
+
+    device_id: DeviceId
+    envelope: EnvelopeOrNone = b""
+    omitted: Annotated[int, Meta(ge=0, le=5)] = 0
+
+    def __repr__(self) -> str:
+        """Without the envelope."""
+        return f"DirectPart(device_id={self.device_id}, omitted={self.omitted})"
+
+
+class DirectSend(Command, tag="direct.send", frozen=True):
+    """One message to one user, a part for each device of the newest list; taken whole or not at all."""
+
+    user_id: Bytes16
+    parts: Annotated[list[DirectPart], Meta(min_length=1, max_length=MAX_DEVICES_PER_USER)]
+
+
+class DirectAcknowledge(Command, tag="direct.acknowledge", frozen=True):
+    """These envelopes are on the asking device's disk: the server forgets them. Unknown ids are fine."""
+
+    envelope_ids: Annotated[list[Bytes16], Meta(min_length=1, max_length=MAX_NAMED_ENVELOPES)]
+
+
+class DirectDefer(Command, tag="direct.defer", frozen=True):
+    """These envelopes must wait: they leave the window and come again on the device's next connection."""
+
+    envelope_ids: Annotated[list[Bytes16], Meta(min_length=1, max_length=MAX_NAMED_ENVELOPES)]
+
+
+class InviteCreate(Command, tag="invite.create", frozen=True):
+    """Make an invite of one's own, for a member; the link's other parts are the client's."""
+
+
+class InviteOwn(Command, tag="invite.own", frozen=True):
+    """Which of the own invites were used, by whom, as far as they are not settled."""
+
+
+class InviteSettle(Command, tag="invite.settle", frozen=True):
+    """The inviter's client has dealt with these used invites: they are not told again. Unknown ones are fine."""
+
+    token_hashes: Annotated[list[Bytes32], Meta(min_length=1, max_length=MAX_SETTLED_INVITES)]
+
+
 BEFORE_LOGIN: TypeAlias = NameQuery | InviteQuery | Register | Login | Resume | Recover
 AFTER_LOGIN: TypeAlias = (
     TokenConfirm
@@ -240,8 +325,17 @@ AFTER_LOGIN: TypeAlias = (
     | RoomHistory
     | RoomSearch
     | UserList
+    | PrekeysPublish
+    | DeviceListQuery
+    | PrekeysClaim
+    | DirectSend
+    | DirectAcknowledge
+    | DirectDefer
+    | InviteCreate
+    | InviteOwn
+    | InviteSettle
 )
 AnyCommand: TypeAlias = BEFORE_LOGIN | AFTER_LOGIN
 
-LARGE_COMMANDS: Final[frozenset[type[Command]]] = frozenset()
+LARGE_COMMANDS: Final[frozenset[type[Command]]] = frozenset({PrekeysPublish, DirectSend})
 """Commands that may pass `MAX_SMALL_REQUEST_BYTES` (up to `MAX_FRAME_BYTES`): sends, prekey uploads, file chunks."""

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from secure_chat.limits import MAX_ROOM_NAME_CHARACTERS
-from secure_chat.protocol.commands import Bytes16, Bytes32, Number
+from secure_chat.protocol.commands import Bytes16, Bytes32, DeviceId, Number
 
 ROOM_NAME: Final = rf"^[a-z0-9_-]{{1,{MAX_ROOM_NAME_CHARACTERS}}}\Z"
 RoomName: TypeAlias = Annotated[str, Meta(pattern=ROOM_NAME)]  # a client has nothing to do with a room of another name
@@ -84,6 +84,9 @@ class Welcome(Said, tag="welcome", frozen=True):
     rooms: list[JoinedRoom]
     token: bytes = b""  # 32 or empty
     head: bytes = b""  # the key log's signed head; empty until there is a log
+    one_time_prekeys: Number = 0  # of this device, on the shelf
+    signed_prekey_id: bytes = b""  # 8: the newest signed prekey of this device that the server keeps
+    invites_used: bool = False  # `invite.own` has something to tell
 
     def __repr__(self) -> str:
         """Without the token."""
@@ -175,6 +178,92 @@ class SearchPage(Said, tag="search.page", frozen=True):
     id: Number
     events: bytes
     next: Number
+
+
+class PrekeysKept(Said, tag="prekeys.kept", frozen=True):
+    """The prekeys are on the shelf; `live`: how many one-time prekeys of this device are there now."""
+
+    id: Number
+    live: Number
+
+
+class DeviceLists(Said, tag="devices.lists", frozen=True):
+    """Signed device lists of one user, ascending, and the account's state; `more`: ask again after the last one."""
+
+    id: Number
+    user_id: Bytes16
+    name: str
+    state: str  # "enabled", "disabled" or "deleted"
+    lists: list[bytes]
+    more: bool
+
+
+class PrekeyBundle(msgspec.Struct, frozen=True, gc=False):
+    """What one device has on its shelf for whoever opens a session with it; without one-time prekey: empty."""
+
+    device_id: DeviceId
+    signed_prekey: bytes  # 1297
+    one_time: bytes = b""  # 1288 or empty
+
+
+class PrekeyBundles(Said, tag="prekeys.bundles", frozen=True):
+    """Prekeys of the devices asked for; a device that is not listed or has no keys is absent."""
+
+    id: Number
+    user_id: Bytes16
+    bundles: list[PrekeyBundle]
+
+
+class DirectAccepted(Said, tag="direct.accepted", frozen=True):
+    """All of it is on the disk; a repeat gets the same answer."""
+
+    id: Number
+    time: Number  # milliseconds since 1970 UTC
+
+
+class DevicesStale(Said, tag="devices.stale", frozen=True):
+    """The parts are not for the devices of the newest list, which is here; nothing was taken."""
+
+    id: Number
+    user_id: Bytes16
+    lists: list[bytes]
+
+
+class DevicesFull(Said, tag="devices.full", frozen=True):
+    """These devices have too many waiting envelopes of the asking device; nothing was taken."""
+
+    id: Number
+    devices: list[DeviceId]
+
+
+class InviteMade(Said, tag="invite.made", frozen=True):
+    """A new invite of one's own."""
+
+    id: Number
+    token: Bytes16
+    expires: Number  # milliseconds since 1970 UTC
+
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"InviteMade(id={self.id}, expires={self.expires})"
+
+
+class UsedInvite(msgspec.Struct, frozen=True, gc=False):
+    """Who has joined by one of the own invites, with the keys of the registration."""
+
+    token_hash: Bytes32
+    user_id: Bytes16
+    name: str
+    identity_key: Bytes32
+    proof: bytes  # 32, or empty
+    time: Number  # milliseconds since 1970 UTC
+
+
+class OwnInvites(Said, tag="invite.uses", frozen=True):
+    """Own invites that were used and not settled, at most a page; settle these and ask again."""
+
+    id: Number
+    used: list[UsedInvite]
 
 
 class PongReply(Said, tag="pong", frozen=True):
@@ -288,6 +377,33 @@ class Presence(Said, tag="room.presence", frozen=True):
     count: Number
 
 
+# --- direct messages -----------------------------------------------------------------------------
+
+
+class DirectEnvelope(Said, tag="direct", frozen=True):
+    """A message for this device, oldest first; it comes again on the next connection until it is acknowledged."""
+
+    envelope: bytes
+    time: Number  # when the server took it, milliseconds since 1970 UTC
+    sender: str  # the account's name, as the server says
+
+    def __repr__(self) -> str:
+        """Without the envelope."""
+        return f"DirectEnvelope(time={self.time}, sender={self.sender!r})"
+
+
+class PrekeysLow(Said, tag="prekeys.low", frozen=True):
+    """Few one-time prekeys of this device are left on the shelf."""
+
+    live: Number
+
+
+class InviteUsed(Said, tag="invite.used", frozen=True):
+    """Somebody has joined by an own invite: `invite.own` tells who. Only a hint; it may be lost."""
+
+    token_hash: Bytes32
+
+
 Reply: TypeAlias = (
     Failure
     | Done
@@ -302,7 +418,16 @@ Reply: TypeAlias = (
     | HistoryPage
     | SearchPage
     | PongReply
+    | PrekeysKept
+    | DeviceLists
+    | PrekeyBundles
+    | DirectAccepted
+    | DevicesStale
+    | DevicesFull
+    | InviteMade
+    | OwnInvites
 )
 RoomEvent: TypeAlias = Message | TopicSet | Joined | Left | Kicked
-Event: TypeAlias = Hello | PingEvent | ServerClosing | SessionReplaced | RoomEvent | RoomGap | Presence
+DirectEvent: TypeAlias = DirectEnvelope | PrekeysLow | InviteUsed
+Event: TypeAlias = Hello | PingEvent | ServerClosing | SessionReplaced | RoomEvent | RoomGap | Presence | DirectEvent
 AnySaid: TypeAlias = Reply | Event

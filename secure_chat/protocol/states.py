@@ -38,6 +38,17 @@ _ROOMS: Final = (
     c.RoomSearch,
     c.UserList,
 )
+_DIRECT: Final = (
+    c.PrekeysPublish,
+    c.DeviceListQuery,
+    c.PrekeysClaim,
+    c.DirectSend,
+    c.DirectAcknowledge,
+    c.DirectDefer,
+    c.InviteCreate,
+    c.InviteOwn,
+    c.InviteSettle,
+)
 
 TRANSITIONS: Final[dict[tuple[State, type[c.Command]], State]] = {
     (State.UNAUTHENTICATED, c.NameQuery): State.UNAUTHENTICATED,
@@ -48,7 +59,7 @@ TRANSITIONS: Final[dict[tuple[State, type[c.Command]], State]] = {
     (State.UNAUTHENTICATED, c.Recover): State.AUTHENTICATING,
     (State.LIMITED, c.Recover): State.AUTHENTICATING,
     (State.LIMITED, c.Logout): State.CLOSING,
-    **{(State.READY, command): State.READY for command in (*_SESSION, *_ROOMS, c.RoomKick)},
+    **{(State.READY, command): State.READY for command in (*_SESSION, *_ROOMS, c.RoomKick, *_DIRECT)},
     (State.READY, c.Logout): State.CLOSING,
 }
 """State after the command was taken; a pair that is absent is refused. What follows AUTHENTICATING is the server's

@@ -3,6 +3,7 @@
 from secure_chat.errors import ChatError
 from secure_chat.protocol import events as e
 from secure_chat.protocol.codec import encode
+from secure_chat.storage import outcomes as o
 from secure_chat.storage.outcomes import LoggedIn, Numbered, Opened, Outcome, Refused, Settled
 
 
@@ -17,7 +18,7 @@ def done(request: int) -> bytes:
 
 
 def acknowledge(request: int, outcome: Outcome) -> bytes:
-    """The reply to an entry that the journal has decided; empty for a login, whose reply needs its token."""
+    """The reply to an entry that the journal has decided; empty where the reply needs a token."""
     match outcome:
         case Numbered():
             return encode(e.Accepted(request, outcome.room, outcome.number, outcome.time, outcome.changed))
@@ -25,10 +26,20 @@ def acknowledge(request: int, outcome: Outcome) -> bytes:
             return failure(request, outcome.error)
         case Opened():
             return _opened(request, outcome)
-        case LoggedIn():
+        case LoggedIn() | o.InviteKept():
             return b""
         case Settled():
             return done(request)
+        case o.PrekeysKept():
+            return encode(e.PrekeysKept(request, outcome.live))
+        case o.Bundles():
+            return encode(e.PrekeyBundles(request, outcome.user_id, list(outcome.bundles)))
+        case o.DirectTaken():
+            return encode(e.DirectAccepted(request, outcome.time))
+        case o.DirectStale():
+            return encode(e.DevicesStale(request, outcome.user_id, list(outcome.lists)))
+        case o.DirectFull():
+            return encode(e.DevicesFull(request, list(outcome.devices)))
 
 
 def welcome(request: int, outcome: LoggedIn, token: bytes, time_ms: int) -> bytes:
@@ -45,6 +56,9 @@ def welcome(request: int, outcome: LoggedIn, token: bytes, time_ms: int) -> byte
             list(outcome.rooms),
             token if outcome.token_is_new else b"",
             outcome.head,
+            outcome.one_time_prekeys,
+            outcome.signed_prekey_id,
+            outcome.invites_used,
         )
     )
 

@@ -177,6 +177,76 @@ class ChangePassphrase(Entry, frozen=True, gc=False):
     new_hash: bytes
 
 
+# --- direct messages -----------------------------------------------------------------------------
+
+
+class PublishPrekeys(Entry, frozen=True, gc=False):
+    """Prekeys whose signatures were checked under `signing_key` (`directory.prekeys.check_published`).
+
+    The journal decides whether that is still the device's key, and the rest: dates, limits, ids that were there before.
+    """
+
+    account: int
+    device: int
+    signing_key: bytes  # 32
+    signed_prekey: bytes  # 1297, or empty: the newest stays
+    one_time: tuple[bytes, ...]  # 1288 each
+    replace: bool = False
+
+
+class ClaimPrekeys(Entry, frozen=True, gc=False):
+    """Prekeys of these devices of somebody, for `account`."""
+
+    account: int
+    user_id: bytes
+    devices: tuple[int, ...]
+
+
+class OutgoingPart(msgspec.Struct, frozen=True, gc=False):
+    """What one device gets. The envelope's header was compared with session and device (`protocol.envelope_header`)."""
+
+    device: int
+    envelope_id: bytes = b""  # 16, or empty
+    envelope: bytes = b""  # empty: the sender has a reason to leave this device out
+
+    def __repr__(self) -> str:
+        """Without the envelope."""
+        return f"OutgoingPart(device={self.device}, envelope_id={self.envelope_id.hex()})"
+
+
+class SendDirect(Entry, frozen=True, gc=False):
+    """One message to one user, whole or not at all. No two parts are for one device or bear one envelope id."""
+
+    account: int
+    device: int
+    user_id: bytes
+    parts: tuple[OutgoingPart, ...]
+
+
+class AcknowledgeDirect(Entry, frozen=True, gc=False):
+    """The device has these on its disk."""
+
+    account: int
+    device: int
+    envelope_ids: tuple[bytes, ...]
+
+
+class CreateOwnInvite(Entry, frozen=True, gc=False):
+    """A member's own invite. `by_members`: the live setting; administrators may in any case."""
+
+    account: int
+    token_hash: bytes
+    expires: int  # milliseconds since 1970 UTC
+    by_members: bool = True
+
+
+class SettleInvites(Entry, frozen=True, gc=False):
+    """The inviter's client has dealt with these."""
+
+    account: int
+    token_hashes: tuple[bytes, ...]
+
+
 # --- administration ------------------------------------------------------------------------------
 
 
@@ -231,6 +301,12 @@ AnyEntry: TypeAlias = (
     | EndSession
     | TouchSession
     | ChangePassphrase
+    | PublishPrekeys
+    | ClaimPrekeys
+    | SendDirect
+    | AcknowledgeDirect
+    | CreateOwnInvite
+    | SettleInvites
     | CreateInvite
     | RevokeInvite
     | RevokeUnusedAdministratorInvites

@@ -5,7 +5,7 @@ from typing import TypeAlias
 import msgspec
 
 from secure_chat.errors import ChatError
-from secure_chat.protocol.events import JoinedRoom
+from secure_chat.protocol.events import JoinedRoom, PrekeyBundle
 from secure_chat.protocol.states import Role
 
 
@@ -44,6 +44,10 @@ class LoggedIn(msgspec.Struct, frozen=True, gc=False):
     rooms: tuple[JoinedRoom, ...]
     token_is_new: bool
     head: bytes = b""
+    one_time_prekeys: int = 0  # of the device, on the shelf
+    signed_prekey_id: bytes = b""  # 8: the newest one kept
+    invites_used: bool = False  # own invites were used and are not settled
+    has_mail: bool = False  # something waits in the device's mailbox
 
 
 class Settled(msgspec.Struct, frozen=True, gc=False):
@@ -59,7 +63,58 @@ class Refused(msgspec.Struct, frozen=True, gc=False):
     log_id: str = ""  # set for internal errors only
 
 
-Outcome: TypeAlias = Numbered | Opened | LoggedIn | Settled | Refused
+class PrekeysKept(msgspec.Struct, frozen=True, gc=False):
+    """So many one-time prekeys of the device are on the shelf now."""
+
+    live: int
+
+
+class Bundles(msgspec.Struct, frozen=True, gc=False):
+    """Prekeys for whoever asked; devices without keys are absent."""
+
+    user_id: bytes
+    bundles: tuple[PrekeyBundle, ...]
+
+
+class DirectTaken(msgspec.Struct, frozen=True, gc=False):
+    """All parts are on the disk, since `time` (milliseconds since 1970 UTC) for a repeat."""
+
+    time: int
+
+
+class DirectStale(msgspec.Struct, frozen=True, gc=False):
+    """The parts are not for the devices of the newest list; nothing was taken."""
+
+    user_id: bytes
+    lists: tuple[bytes, ...]  # the newest, signed
+
+
+class DirectFull(msgspec.Struct, frozen=True, gc=False):
+    """These devices have too much waiting from the sender's device; nothing was taken."""
+
+    devices: tuple[int, ...]
+
+
+class InviteKept(msgspec.Struct, frozen=True, gc=False):
+    """The invite is good until `expires` (milliseconds since 1970 UTC); its token is with whoever drew it."""
+
+    token_hash: bytes
+    expires: int
+
+
+Outcome: TypeAlias = (
+    Numbered
+    | Opened
+    | LoggedIn
+    | PrekeysKept
+    | Bundles
+    | DirectTaken
+    | DirectStale
+    | DirectFull
+    | InviteKept
+    | Settled
+    | Refused
+)
 
 
 class Blob(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +150,42 @@ class SessionsEnded(msgspec.Struct, frozen=True, gc=False):
     except_device: int | None = None
 
 
-Change: TypeAlias = MembershipBegan | MembershipEnded | SessionsEnded
+class MailArrived(msgspec.Struct, frozen=True, gc=False):
+    """An envelope waits for this device. Of one device `mail_id` rises; `frame` is what is pushed."""
+
+    account: int
+    device: int
+    mail_id: int
+    envelope_id: bytes
+    frame: bytes
+
+
+class MailGone(msgspec.Struct, frozen=True, gc=False):
+    """The device has acknowledged these, whether they were there or not."""
+
+    account: int
+    device: int
+    envelope_ids: tuple[bytes, ...]
+
+
+class PrekeysRunLow(msgspec.Struct, frozen=True, gc=False):
+    """Few one-time prekeys of this device are left."""
+
+    account: int
+    device: int
+    live: int
+
+
+class InviteWasUsed(msgspec.Struct, frozen=True, gc=False):
+    """Somebody has joined by an invite of this account's own."""
+
+    account: int
+    token_hash: bytes
+
+
+Change: TypeAlias = (
+    MembershipBegan | MembershipEnded | SessionsEnded | MailArrived | MailGone | PrekeysRunLow | InviteWasUsed
+)
 
 
 class Committed(msgspec.Struct, gc=False):

@@ -55,7 +55,8 @@ def describe(kind: shape.Type) -> str:
         case shape.NoneType():
             return "nil"
         case shape.ListType():
-            return f"array of {describe(kind.item_type)}"
+            most = "" if kind.max_length is None else f"{kind.min_length or 0}-{kind.max_length} "
+            return f"array of {most}{describe(kind.item_type)}"
         case shape.StructType():
             return f"map {kind.cls.__name__}"
     return type(kind).__name__
@@ -94,14 +95,14 @@ def commands() -> Iterator[str]:
     """Every request."""
     yield from _structs(*get_args(c.AnyCommand))
     yield ""
-    yield from _parts(c.DeviceProof)
+    yield from _parts(c.DeviceProof, c.DirectPart)
 
 
 def replies() -> Iterator[str]:
     """Every reply."""
     yield from _structs(*get_args(e.Reply))
     yield ""
-    yield from _parts(e.Inviter, e.JoinedRoom, e.RoomSummary, e.Person)
+    yield from _parts(e.Inviter, e.JoinedRoom, e.RoomSummary, e.Person, e.PrekeyBundle, e.UsedInvite)
 
 
 def events() -> Iterator[str]:

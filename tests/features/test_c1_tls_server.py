@@ -59,6 +59,15 @@ AFTER_LOGIN = [
     c.RoomHistory(1, "dev", 1, 100),
     c.RoomSearch(1, "nobody"),
     c.UserList(1),
+    c.PrekeysPublish(1),
+    c.DeviceListQuery(1, "walter"),
+    c.PrekeysClaim(1, bytes(16), [1]),
+    c.DirectSend(1, bytes(16), [c.DirectPart(1, omitted=1)]),
+    c.DirectAcknowledge(1, [bytes(16)]),
+    c.DirectDefer(1, [bytes(16)]),
+    c.InviteCreate(1),
+    c.InviteOwn(1),
+    c.InviteSettle(1, [bytes(32)]),
 ]
 
 

@@ -45,6 +45,17 @@ COMMANDS: list[c.Command] = [
     c.RoomHistory(21, "dev", 1, 200),
     c.RoomSearch(22, "cert rotation", "dev", "bob", 1_760_000_000_000, 0),
     c.UserList(23),
+    c.PrekeysPublish(24, b"\x03" * 1297, [b"\x0b" * 1288], True),
+    c.PrekeysPublish(24),
+    c.DeviceListQuery(25, "bob", b"", 3),
+    c.DeviceListQuery(25, user_id=b"\x01" * 16),
+    c.PrekeysClaim(26, b"\x01" * 16, [7, 8]),
+    c.DirectSend(27, b"\x01" * 16, [c.DirectPart(7, b"\x0c" * 923), c.DirectPart(8, omitted=1)]),
+    c.DirectAcknowledge(28, [b"\x0d" * 16]),
+    c.DirectDefer(29, [b"\x0d" * 16]),
+    c.InviteCreate(30),
+    c.InviteOwn(31),
+    c.InviteSettle(32, [b"\x02" * 32]),
 ]
 MESSAGE = e.Message("dev", 42, 1_760_000_000_000, "alice", b"\x09" * 16, "hello")
 SAID: list[e.Said] = [
@@ -61,6 +72,14 @@ SAID: list[e.Said] = [
     e.HistoryPage(1, "dev", 42, 42, encode(MESSAGE)),
     e.SearchPage(1, encode(MESSAGE), 0),
     e.PongReply(1),
+    e.PrekeysKept(1, 100),
+    e.DeviceLists(1, b"\x01" * 16, "bob", "enabled", [b"\x02" * 334], False),
+    e.PrekeyBundles(1, b"\x01" * 16, [e.PrekeyBundle(7, b"\x03" * 1297, b"\x0b" * 1288)]),
+    e.DirectAccepted(1, 1_760_000_000_000),
+    e.DevicesStale(1, b"\x01" * 16, [b"\x02" * 334]),
+    e.DevicesFull(1, [7]),
+    e.InviteMade(1, b"\x04" * 16, 1_760_000_000_000),
+    e.OwnInvites(1, [e.UsedInvite(b"\x02" * 32, b"\x01" * 16, "bob", b"\x05" * 32, b"\x06" * 32, 1_760_000_000_000)]),
     e.Hello(b"\x01" * 32, b"\x02" * 32, "invite"),
     e.PingEvent(1),
     e.ServerClosing(3.5),
@@ -72,6 +91,9 @@ SAID: list[e.Said] = [
     e.Kicked("dev", 46, 1_760_000_000_000, "mallory", "alice", "spam"),
     e.RoomGap("dev", 1, 41),
     e.Presence("dev", ["alice"], ["bob"], 2),
+    e.DirectEnvelope(b"\x0c" * 923, 1_760_000_000_000, "alice"),
+    e.PrekeysLow(39),
+    e.InviteUsed(b"\x02" * 32),
 ]
 
 

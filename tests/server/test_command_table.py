@@ -31,6 +31,15 @@ REFUSED_FOR_ITS_CONTENT = {
     c.RoomKick: {"room.unknown"},
     c.RoomMembers: {"room.unknown"},
     c.RoomHistory: {"room.unknown"},
+    c.PrekeysPublish: {"command.not_now"},
+    c.DeviceListQuery: {"command.not_now"},
+    c.PrekeysClaim: {"command.not_now"},
+    c.DirectSend: {"command.not_now"},
+    c.DirectAcknowledge: {"command.not_now"},
+    c.DirectDefer: {"command.not_now"},
+    c.InviteCreate: {"command.not_now"},
+    c.InviteOwn: {"command.not_now"},
+    c.InviteSettle: {"command.not_now"},
 }
 """What a permitted command below is answered with when it is not done: it was taken, its content was not right."""
 
@@ -74,6 +83,15 @@ def request_of(command: type[c.Command], client: WireClient) -> c.Command:
         c.RoomHistory: c.RoomHistory(number, room, 1, 10),
         c.RoomSearch: c.RoomSearch(number, "hello"),
         c.UserList: c.UserList(number),
+        c.PrekeysPublish: c.PrekeysPublish(number),
+        c.DeviceListQuery: c.DeviceListQuery(number, "nobody"),
+        c.PrekeysClaim: c.PrekeysClaim(number, token, [1]),
+        c.DirectSend: c.DirectSend(number, token, [c.DirectPart(1, omitted=1)]),
+        c.DirectAcknowledge: c.DirectAcknowledge(number, [token]),
+        c.DirectDefer: c.DirectDefer(number, [token]),
+        c.InviteCreate: c.InviteCreate(number),
+        c.InviteOwn: c.InviteOwn(number),
+        c.InviteSettle: c.InviteSettle(number, [secrets.token_bytes(32)]),
     }
     return requests[command]
 

@@ -1,0 +1,105 @@
+"""The public part of an envelope: from whom, for whom, of which size; all that a server looks at.
+
+PROTOCOL.md 18.2 has the whole struct. What opens a session, the ratchet's key and the content are skipped here:
+their lengths are checked, nothing else. A client reads the same bytes once more, as a whole.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from secure_chat.directory.keys import USER_ID_BYTES, DeviceId, UserId, checked_device_id
+from secure_chat.encoding import Reader
+from secure_chat.errors import DirectMismatch, EncodingError, EnvelopeInvalid
+from secure_chat.limits import MAX_ENVELOPE_BYTES, MAX_PADDED_BYTES
+
+VERSION: Final = 1
+LOWEST_SUITE: Final = 1
+HIGHEST_SUITE: Final = 1
+TYPE_INIT: Final = 1
+TYPE_NORMAL: Final = 2
+ENVELOPE_ID_BYTES: Final = 16
+ADDRESS_BYTES: Final = USER_ID_BYTES + 4
+
+HEADER_BYTES: Final = 3 + ENVELOPE_ID_BYTES + 2 * ADDRESS_BYTES + 8  # up to and with sid8
+INIT_BYTES: Final = 1144  # gen 4, EK 32, SPK.id 8, OTP.id 8, from_dl 4, ct 1088
+FIXED_BYTES: Final = 155  # everything but the fields of an init and the padded content; the tag is in it
+
+FIXED_PADDED_SIZES: Final = (768, 1536, 3072)
+
+
+def padded_size(length: int) -> int:
+    """The size to which content of `length` bytes, its end mark included, is padded.
+
+    The first of 768, 1,536 and 3,072 that holds it; above them Padmé: at most 12 % more. `length`: 1 to 16,384.
+    """
+    for size in FIXED_PADDED_SIZES:
+        if length <= size:
+            return size
+    exponent = length.bit_length() - 1
+    step = 1 << (exponent - exponent.bit_length())
+    return -(-length // step) * step
+
+
+PADDED_SIZES: Final = frozenset(padded_size(length) for length in range(1, MAX_PADDED_BYTES + 1))
+"""Every size that a padded content can have; 43 of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One device of one user."""
+
+    user_id: UserId
+    device_id: DeviceId
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeHeader:
+    """What of an envelope is not the recipient's alone."""
+
+    suite: int
+    is_init: bool
+    envelope_id: bytes  # 16
+    sender: Address
+    recipient: Address
+    padded_bytes: int  # of the content: one of `PADDED_SIZES`
+
+    @classmethod
+    def parse(cls, envelope: bytes) -> Self:
+        """Read it. Raises `EnvelopeInvalid` for what no client of this protocol sends."""
+        try:
+            return cls._read(envelope)
+        except EncodingError as error:
+            raise EnvelopeInvalid(f"These bytes are no envelope: {error}") from error
+
+    @classmethod
+    def _read(cls, envelope: bytes) -> Self:
+        if len(envelope) > MAX_ENVELOPE_BYTES:
+            raise EncodingError("An envelope is longer than the longest message.")
+        reader = Reader(envelope)
+        if reader.u8() != VERSION:
+            raise EncodingError("An envelope is of another version.")
+        suite, kind = reader.u8(), reader.u8()
+        if not LOWEST_SUITE <= suite <= HIGHEST_SUITE:
+            raise EncodingError("An envelope is of a suite that is not known here.")
+        if kind not in (TYPE_INIT, TYPE_NORMAL):
+            raise EncodingError("An envelope is of a type that is not known here.")
+        envelope_id = reader.identifier(ENVELOPE_ID_BYTES)
+        sender, recipient = _read_address(reader), _read_address(reader)
+        padded_bytes = len(envelope) - FIXED_BYTES - (INIT_BYTES if kind == TYPE_INIT else 0)
+        if padded_bytes not in PADDED_SIZES:
+            raise EncodingError("The content of an envelope has a size to which none is padded.")
+        return cls(suite, kind == TYPE_INIT, envelope_id, sender, recipient, padded_bytes)
+
+    def check_route(self, sender: Address, recipient: Address) -> None:
+        """Check that it goes from the device that hands it in to the device it is handed in for.
+
+        Raises `DirectMismatch`.
+        """
+        if self.sender != sender:
+            raise DirectMismatch("This envelope names another sender than the device that sends it.")
+        if self.recipient != recipient:
+            raise DirectMismatch("This envelope names another recipient than its request.")
+
+
+def _read_address(reader: Reader) -> Address:
+    return Address(UserId(reader.identifier(USER_ID_BYTES)), checked_device_id(reader.u32()))
