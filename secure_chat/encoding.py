@@ -8,6 +8,7 @@ written the same again is refused.
 
 import base64
 import binascii
+import struct
 from typing import Final, Self
 
 from secure_chat.errors import EncodingError
@@ -29,6 +30,20 @@ def tag(name: str) -> bytes:
     if not name or not name.isascii() or not name.isprintable():
         raise EncodingError(f"{name!r} cannot be a tag.")
     return LABEL + name.encode("ascii") + b"\x00"
+
+
+def packed(layout: struct.Struct, *values: int | bytes) -> bytes:
+    """Fields of fixed widths in one step. Raises `EncodingError` for a value that does not fit its field exactly.
+
+    `struct` itself cuts and fills bytes that are of another width.
+    """
+    try:
+        data = layout.pack(*values)
+    except struct.error as error:
+        raise EncodingError("A value does not fit its field.") from error
+    if layout.unpack(data) != values:
+        raise EncodingError("A field was given bytes of another width.")
+    return data
 
 
 class Writer:

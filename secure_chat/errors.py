@@ -89,6 +89,96 @@ class PrekeysFull(ChatError):
     code = "prekey.full"
 
 
+# --- direct messages: what cannot be opened --------------------------------------------------------
+
+
+class MessageUnreadable(ChatError):
+    """This message cannot be opened on this device."""
+
+    code = "message.unreadable"
+    hint = "ask the sender to send it again"
+
+
+class TagInvalid(MessageUnreadable):
+    """This message was altered, or is not from whom it names."""
+
+    code = "message.tag"
+
+
+class SkipTooFar(MessageUnreadable):
+    """Too many messages before this one are missing."""
+
+    code = "message.skip"
+
+
+class KeyGone(MessageUnreadable):
+    """The key of this message was used or has expired."""
+
+    code = "message.expired_key"
+
+
+class ContentInvalid(MessageUnreadable):
+    """This message was opened, and its content is none that this protocol knows."""
+
+    code = "message.content"
+
+
+class SessionUnknown(MessageUnreadable):
+    """This message belongs to a session that this device does not have."""
+
+    code = "session.unknown"
+
+
+class PrekeyGone(MessageUnreadable):
+    """This message was made for a prekey that this device does not have any more."""
+
+    code = "session.no_prekey"
+
+
+class SessionMismatch(MessageUnreadable):
+    """The two sides of this session do not agree on its keys."""
+
+    code = "session.mismatch"
+
+
+class SessionReplayed(MessageUnreadable):
+    """This beginning of a session was seen before."""
+
+    code = "session.replayed"
+
+
+class SessionAhead(MessageUnreadable):
+    """This session comes from the future: one of the clocks is wrong."""
+
+    code = "session.ahead"
+
+
+class KeyWorthless(MessageUnreadable):
+    """A key of this session is of low order: every secret made with it would be zero."""
+
+    code = "session.key"
+
+
+class SessionEnded(ChatError):
+    """This session takes no more messages; the next one opens a new session."""
+
+    code = "session.ended"
+
+
+class OwnKeyInUse(ChatError):
+    """Another device claims a key of this device."""
+
+    code = "key.own"
+    hint = "tell the administrator: the server shows a list of devices that its owner cannot use"
+
+
+class SafetyNumberDiffers(ChatError):
+    """The safety numbers differ: one of you sees a key that is not the other's."""
+
+    code = "trust.mismatch"
+    hint = "read them to each other again over another channel; do not accept the key before they are equal"
+
+
 # --- names and texts -----------------------------------------------------------------------------
 
 

@@ -197,6 +197,27 @@ MAX_KNOWN_PAIRS: Final = 65_536  # of people who have written to each other, in 
 OPEN_INVITES_PER_ACCOUNT: Final = 20  # of members' own, neither used nor ended: a class, not a mailing
 MAX_SETTLED_INVITES: Final = 64  # of one request; also what one reply tells
 
+# --- sessions between two devices (PROTOCOL.md 21 and 22) -------------------------------------------
+MAX_SKIPPED_AT_ONCE: Final = 1000  # message keys made ahead for one message, twice at a new chain: 6 ms at worst
+MAX_SKIPPED_KEYS: Final = 2000  # of one session; beyond it the oldest goes
+MAX_OLD_CHAINS: Final = 5  # receiving chains whose skipped keys are kept beside the newest one's
+SKIPPED_KEY_MS: Final = 35 * DAY_MS  # the server keeps an envelope 30 days
+MAX_CHAIN_MESSAGES: Final = 500  # sent on one chain; then a new session heals what a thief of keys may have
+MAX_CHAIN_AGE_MS: Final = 7 * DAY_MS  # of a sending chain, from its first message
+ACK_AFTER_MESSAGES: Final = 100  # received on one chain without an answer: the peer's chain turns only by one
+MAX_OLD_SESSIONS: Final = 4  # with one device beside the one that is sent on; they only receive
+OLD_SESSION_MS: Final = 35 * DAY_MS  # the same in time, from when another took over
+MAX_GENERATION_AHEAD_SECONDS: Final = 24 * 60 * 60  # how wrong two honest clocks may be
+
+# --- the content of direct messages (PROTOCOL.md 23) ------------------------------------------------
+MAX_REACTION_BYTES: Final = 32  # UTF-8; one emoji with all its joiners
+MAX_LABEL_BYTES: Final = 256  # UTF-8; of a group, a device, a media type
+MAX_FILE_NAME_BYTES: Final = 255  # UTF-8; what file systems take
+MAX_RECEIPTS: Final = 16  # messages in one receipt: it fits the smallest padded size
+MAX_RETRIES: Final = 64  # envelopes asked for in one message
+MAX_SEEN: Final = 4  # devices in one message's `seen`
+MAX_GROUP_MEMBERS: Final = 32  # of a direct group; each message is encrypted for each device of each
+
 # --- a person's vault and profiles ---------------------------------------------------------------
 VAULT_ARGON2_OPS: Final = 3  # passes; with 256 MiB about 0.7 s here, once at the start
 VAULT_ARGON2_MEMORY_KIB: Final = 256 * 1024

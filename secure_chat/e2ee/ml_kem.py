@@ -6,7 +6,7 @@ Without it nothing is made or encrypted; the post-quantum half is never dropped.
 import hmac
 from typing import TYPE_CHECKING, Final
 
-from secure_chat.errors import PostQuantumMissing
+from secure_chat.errors import KeyWorthless, PostQuantumMissing
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
@@ -39,3 +39,27 @@ def private_key(seed: bytes) -> "MLKEM768PrivateKey":
 def public_key_bytes(seed: bytes) -> bytes:
     """The 1,184 bytes of the public key that belongs to a seed of 64 secret bytes. Raises `PostQuantumMissing`."""
     return private_key(seed).public_key().public_bytes_raw()
+
+
+def encapsulate(public: bytes) -> tuple[bytes, bytes]:
+    """A fresh (secret of 32 bytes, ciphertext of 1,088) for a public key of 1,184 bytes.
+
+    The randomness is the library's own, which takes none. Raises `PostQuantumMissing`, and `KeyWorthless` for bytes
+    that are no key.
+    """
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
+    except ImportError as error:
+        raise PostQuantumMissing from error
+    try:
+        return MLKEM768PublicKey.from_public_bytes(public).encapsulate()
+    except UnsupportedAlgorithm as error:
+        raise PostQuantumMissing from error
+    except ValueError as error:
+        raise KeyWorthless("The ML-KEM key of a prekey is none.") from error
+
+
+def decapsulate(seed: bytes, ciphertext: bytes) -> bytes:
+    """The secret of 32 bytes; of an altered ciphertext another one, without a word (FIPS 203, section 6.3)."""
+    return private_key(seed).decapsulate(ciphertext)

@@ -1,0 +1,101 @@
+"""Envelopes: what a server carries from device to device, and the header that both its ends authenticate.
+
+PROTOCOL.md 18.2. 155 bytes and the padded content; the first messages of a session have 1,144 bytes more.
+"""
+
+import struct
+from typing import Final, Self
+
+import msgspec
+
+from secure_chat.directory.keys import checked_device_id
+from secure_chat.e2ee.parties import Address
+from secure_chat.encoding import Reader
+from secure_chat.errors import EncodingError
+from secure_chat.protocol.envelope_header import PADDED_SIZES, TYPE_INIT, TYPE_NORMAL, VERSION
+
+SUITE: Final = 1  # X25519, ML-KEM-768, HKDF-SHA-256, XChaCha20-Poly1305
+SESSION_TAG_BYTES: Final = 8
+KEM_CIPHERTEXT_BYTES: Final = 1088
+COMMITMENT_BYTES: Final = 32
+TAG_BYTES: Final = 16  # Poly1305
+
+_START: Final = struct.Struct(">BBB16s16sI16sI8s")
+_INIT: Final = struct.Struct(">I32s8s8sI1088s")
+_RATCHET: Final = struct.Struct(">32sII")
+_NO_PREKEY: Final = bytes(8)
+
+
+class InitFields(msgspec.Struct, frozen=True, array_like=True):
+    """What begins a session; repeated in each message until the peer has answered."""
+
+    gen: int  # the session's generation, from 1
+    ek: bytes  # 32 bytes: the initiator's ephemeral key
+    spk_id: bytes  # 8 bytes; with `ek` the key of the replay cache
+    otp_id: bytes | None  # 8 bytes
+    from_dl: int  # the version of the initiator's newest device list, from 1
+    ct: bytes  # 1,088 bytes: ML-KEM-768
+
+    def encode(self) -> bytes:
+        """The 1,144 bytes."""
+        otp_id = self.otp_id or _NO_PREKEY
+        return _INIT.pack(self.gen, self.ek, self.spk_id, otp_id, self.from_dl, self.ct)
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read the 1,144 bytes. Raises `EncodingError`."""
+        gen, ek, spk_id, otp_id, from_dl, ct = _INIT.unpack(data)
+        if not gen or not from_dl or spk_id == _NO_PREKEY:
+            raise EncodingError("A session begins without generation, prekey or device list.")
+        return cls(gen, ek, spk_id, otp_id if otp_id != _NO_PREKEY else None, from_dl, ct)
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """One envelope, read but not opened: nothing of it is authentic yet."""
+
+    type: int
+    env_id: bytes  # 16 bytes
+    sender: Address
+    recipient: Address
+    sid8: bytes  # 8 bytes: the session's tag
+    init: InitFields | None
+    ratchet_pub: bytes  # 32 bytes
+    pn: int  # messages on the sender's chain before
+    n: int  # this message's place on its chain, from 0
+    header: bytes  # everything before the commitment
+    commitment: bytes  # 32 bytes
+    sealed: bytes  # padded content and 16 bytes of tag
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read exactly one envelope. Raises `EncodingError`."""
+        reader = Reader(data)
+        start = _START.unpack(reader.fixed(_START.size))
+        version, suite, kind, env_id, from_user, from_device, to_user, to_device, sid8 = start
+        if version != VERSION or suite != SUITE or kind not in (TYPE_INIT, TYPE_NORMAL):
+            raise EncodingError("This version does not know this version, suite or type of envelope.")
+        if not (any(env_id) and any(from_user) and any(to_user)):
+            raise EncodingError("An identifier is all zero.")
+        init = InitFields.parse(reader.fixed(_INIT.size)) if kind == TYPE_INIT else None
+        ratchet_pub, pn, n = _RATCHET.unpack(reader.fixed(_RATCHET.size))
+        header = data[: reader.position]
+        commitment, sealed = reader.fixed(COMMITMENT_BYTES), reader.rest()
+        if len(sealed) - TAG_BYTES not in PADDED_SIZES:
+            raise EncodingError("An envelope is of none of the sizes there are.")
+        sender = Address(from_user, checked_device_id(from_device))
+        recipient = Address(to_user, checked_device_id(to_device))
+        return cls(kind, env_id, sender, recipient, sid8, init, ratchet_pub, pn, n, header, commitment, sealed)
+
+
+def header(
+    env_id: bytes,
+    sender: Address,
+    recipient: Address,
+    sid8: bytes,
+    init: InitFields | None,
+    chain: tuple[bytes, int, int],
+) -> bytes:
+    """Everything before the commitment; `chain`: the sender's ratchet key, PN and N."""
+    kind = TYPE_NORMAL if init is None else TYPE_INIT
+    start = _START.pack(VERSION, SUITE, kind, env_id, *sender, *recipient, sid8)
+    return b"".join((start, b"" if init is None else init.encode(), _RATCHET.pack(*chain)))

@@ -1,0 +1,73 @@
+"""Safety numbers: what two people compare to know that no key between them was exchanged, as digits and as QR code.
+
+PROTOCOL.md 26.2 and 26.3. Name, user id and server are inside: the same key elsewhere has another number.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Final
+
+from secure_chat.directory.keys import KEY_BYTES, USER_ID_BYTES, IdentityPublicKey, UserId
+from secure_chat.encoding import Reader, Writer, tag
+from secure_chat.errors import EncodingError, SafetyNumberDiffers
+
+ROUNDS: Final = 5200
+QR_VERSION: Final = 1
+_HASH_BYTES: Final = 32
+_GROUPS: Final = 6  # of five digits, for each side
+_GROUP_BYTES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintParty:
+    """Whose key is compared."""
+
+    user_id: UserId
+    name: str  # in its mapped form
+    identity_key: IdentityPublicKey
+
+
+def safety_number(own: FingerprintParty, peer: FingerprintParty, server_id: bytes) -> str:
+    """60 digits in 12 groups of five with spaces between, the same on both sides. `server_id`: 32 bytes."""
+    numbers = sorted(_digits(_fingerprint(party, server_id)) for party in (own, peer))
+    return " ".join(numbers)
+
+
+def qr_payload(
+    own: FingerprintParty, peer: FingerprintParty, server_id: bytes, sth_size: int = 0, sth_root: bytes = bytes(32)
+) -> bytes:
+    """The 105 bytes that the other's camera reads; `sth_size`, `sth_root`: the head of the key log, if one is known."""
+    writer = Writer().u8(QR_VERSION)
+    for party in (own, peer):
+        writer.rest(_fingerprint(party, server_id)[:_HASH_BYTES])
+    return writer.u64(sth_size).fixed(sth_root, 32).finish()
+
+
+def check_qr(payload: bytes, own: FingerprintParty, peer: FingerprintParty, server_id: bytes) -> None:
+    """Check a code shown by `peer`. Raises `EncodingError` for another thing, `SafetyNumberDiffers`."""
+    reader = Reader(payload)
+    if reader.u8() != QR_VERSION:
+        raise EncodingError("This code is of a version that is not known here.")
+    shown = reader.fixed(2 * _HASH_BYTES)
+    reader.u64()
+    reader.fixed(32)
+    reader.end()
+    expected = b"".join(_fingerprint(party, server_id)[:_HASH_BYTES] for party in (peer, own))
+    if not hmac.compare_digest(shown, expected):
+        raise SafetyNumberDiffers
+
+
+def _fingerprint(party: FingerprintParty, server_id: bytes) -> bytes:
+    """64 bytes; each round costs who searches for a key with the same digits."""
+    key = party.identity_key.raw
+    writer = Writer().rest(tag("fingerprint")).identifier(party.user_id, USER_ID_BYTES).text(party.name)
+    digest = hashlib.sha512(writer.fixed(key, KEY_BYTES).fixed(server_id, 32).finish()).digest()
+    for _ in range(ROUNDS):
+        digest = hashlib.sha512(digest + key).digest()
+    return digest
+
+
+def _digits(fingerprint: bytes) -> str:
+    groups = (fingerprint[start : start + _GROUP_BYTES] for start in range(0, _GROUPS * _GROUP_BYTES, _GROUP_BYTES))
+    return " ".join(f"{int.from_bytes(group, 'big') % 100_000:05}" for group in groups)
