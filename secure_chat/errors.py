@@ -172,13 +172,6 @@ class OwnKeyInUse(ChatError):
     hint = "tell the administrator: the server shows a list of devices that its owner cannot use"
 
 
-class SafetyNumberDiffers(ChatError):
-    """The safety numbers differ: one of you sees a key that is not the other's."""
-
-    code = "trust.mismatch"
-    hint = "read them to each other again over another channel; do not accept the key before they are equal"
-
-
 # --- names and texts -----------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Padding: every content is carried in one of few sizes, so that a ciphertext's length says little (PROTOCOL.md 23.5)."""
+"""Padding: a content is carried in one of few sizes, so that a ciphertext's length says little; PROTOCOL.md 23.5."""
 
 from typing import Final
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from secure_chat.directory.keys import KEY_BYTES, USER_ID_BYTES, IdentityPublicKey, UserId
 from secure_chat.encoding import Reader, Writer, tag
-from secure_chat.errors import EncodingError, SafetyNumberDiffers
+from secure_chat.errors import EncodingError, NumberDiffers
 
 ROUNDS: Final = 5200
 QR_VERSION: Final = 1
@@ -45,7 +45,7 @@ def qr_payload(
 
 
 def check_qr(payload: bytes, own: FingerprintParty, peer: FingerprintParty, server_id: bytes) -> None:
-    """Check a code shown by `peer`. Raises `EncodingError` for another thing, `SafetyNumberDiffers`."""
+    """Check a code shown by `peer`. Raises `EncodingError` for another thing, `NumberDiffers`."""
     reader = Reader(payload)
     if reader.u8() != QR_VERSION:
         raise EncodingError("This code is of a version that is not known here.")
@@ -55,7 +55,7 @@ def check_qr(payload: bytes, own: FingerprintParty, peer: FingerprintParty, serv
     reader.end()
     expected = b"".join(_fingerprint(party, server_id)[:_HASH_BYTES] for party in (peer, own))
     if not hmac.compare_digest(shown, expected):
-        raise SafetyNumberDiffers
+        raise NumberDiffers
 
 
 def _fingerprint(party: FingerprintParty, server_id: bytes) -> bytes:
