@@ -9,7 +9,8 @@ written the same again is refused.
 import base64
 import binascii
 import struct
-from typing import Final, Self
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple, Self
 
 from secure_chat.errors import EncodingError
 
@@ -183,6 +184,96 @@ class Reader:
         value = self._data[self._position : end]
         self._position = end
         return value
+
+
+class Field(NamedTuple):
+    """One field of a struct that is written as a table: how it is written and read, both with all its checks."""
+
+    write: Callable[[Writer, Any], object]
+    read: Callable[[Reader], Any]
+
+
+U32: Final = Field(Writer.u32, Reader.u32)
+U64: Final = Field(Writer.u64, Reader.u64)
+
+
+def fixed_field(width: int) -> Field:
+    """Bytes of one width."""
+    return Field(lambda writer, value: writer.fixed(value, width), lambda reader: reader.fixed(width))
+
+
+def identifier_field(width: int) -> Field:
+    """Bytes of one width, not all zero."""
+    return Field(lambda writer, value: writer.identifier(value, width), lambda reader: reader.identifier(width))
+
+
+def optional_identifier_field(width: int) -> Field:
+    """An identifier, or None, which is written as zeros."""
+    return Field(
+        lambda writer, value: writer.identifier_or_none(value, width), lambda reader: reader.identifier_or_none(width)
+    )
+
+
+def choice_field(*values: object, first: int = 0) -> Field:
+    """One byte that stands for one of `values`; `first` for the first of them."""
+
+    def read(reader: Reader) -> object:
+        return values[checked_number(reader.u8(), first, first + len(values) - 1) - first]
+
+    return Field(lambda writer, value: writer.u8(first + values.index(value)), read)
+
+
+def text_field(most: int) -> Field:
+    """A `str` of at most `most` bytes of UTF-8."""
+
+    def write(writer: Writer, value: str) -> None:
+        checked_number(len(value.encode("utf-8", "surrogatepass")), 0, most)
+        writer.text(value)
+
+    return Field(write, lambda reader: reader.text(most))
+
+
+def last_text_field(least: int, most: int) -> Field:
+    """UTF-8 to the end, of `least` to `most` bytes."""
+
+    def write(writer: Writer, value: str) -> None:
+        data = Writer().text(value).finish()[4:]
+        checked_number(len(data), least, most)
+        writer.rest(data)
+
+    def read(reader: Reader) -> str:
+        data = reader.rest()
+        checked_number(len(data), least, most)
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise EncodingError("A text is not UTF-8.") from error
+
+    return Field(write, read)
+
+
+def list_field(most: int, *layout: Field) -> Field:
+    """A u8 count of 1 to `most`, and as many entries: tuples of what `layout` says, or its one field bare."""
+
+    def write(writer: Writer, entries: tuple[Any, ...]) -> None:
+        writer.u8(checked_number(len(entries), 1, most))
+        for entry in entries:
+            for field, value in zip(layout, entry if len(layout) > 1 else (entry,), strict=True):
+                field.write(writer, value)
+
+    def read(reader: Reader) -> tuple[Any, ...]:
+        count = checked_number(reader.u8(), 1, most)
+        entries = (tuple(field.read(reader) for field in layout) for _ in range(count))
+        return tuple(entry if len(layout) > 1 else entry[0] for entry in entries)
+
+    return Field(write, read)
+
+
+def checked_number(number: int, least: int, most: int) -> int:
+    """`number`, where it is within its bounds. Raises `EncodingError`."""
+    if not least <= number <= most:
+        raise EncodingError(f"{number} stands where {least} to {most} is allowed.")
+    return number
 
 
 def encode_base32(data: bytes) -> str:

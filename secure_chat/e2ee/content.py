@@ -6,19 +6,18 @@ PROTOCOL.md 18.2 and 23. `Content` is P, `Core` is what `prev` chains: a device'
 import hashlib
 import struct
 from enum import IntEnum
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
-import msgspec
-
-from secure_chat.directory.keys import USER_ID_BYTES, checked_device_id
+from secure_chat.directory.keys import USER_ID_BYTES
 from secure_chat.e2ee.hidden import Hidden
-from secure_chat.encoding import Reader, Writer, packed, tag
+from secure_chat.encoding import Field, Reader, Writer, checked_number, identifier_field, list_field, packed, tag
 from secure_chat.errors import EncodingError
 from secure_chat.limits import MAX_SEEN
+from secure_chat.protocol.envelope_header import ENVELOPE_ID_BYTES
 
 MESSAGE_ID_BYTES: Final = 16
 ZERO_DIGEST: Final = bytes(32)
-_HAS_GROUP, _HAS_SEEN, _HAS_ORIGINAL = 1, 2, 4
+_HAS_GROUP, _HAS_SEEN, _HAS_ORIGINAL, _FLAGS = 1, 2, 4, 7
 _FIXED: Final = struct.Struct(">BB16sQIQ32sI32sI32sQ32s")  # 182 bytes
 _CORE: Final = struct.Struct(">BB16sQIQ32s")  # 70 bytes
 _GROUP: Final = struct.Struct(">32sI32s")
@@ -48,7 +47,7 @@ COUNTED: Final = frozenset((Kind.TEXT, Kind.EDIT, Kind.DELETE, Kind.REACTION, Ki
 _NOT_COUNTED: Final = frozenset(Kind) - COUNTED
 
 
-class ListView(msgspec.Struct, frozen=True):
+class ListView(NamedTuple):
     """Which device lists the sender goes by; `dl`, 72 bytes."""
 
     sender_version: int  # from 1
@@ -57,7 +56,7 @@ class ListView(msgspec.Struct, frozen=True):
     recipient_digest: bytes
 
 
-class Group(msgspec.Struct, frozen=True):
+class Group(NamedTuple):
     """The group and the state of it that a message belongs to, 68 bytes; epoch 0 and zeros before its first state."""
 
     group_id: bytes  # 32 bytes
@@ -66,36 +65,32 @@ class Group(msgspec.Struct, frozen=True):
 
     def encode(self) -> bytes:
         """The 68 bytes. Raises `EncodingError` for what no reader would take."""
-        self._check()
-        return packed(_GROUP, self.group_id, self.epoch, self.group_hash)
+        if not any(self.group_id) or (self.epoch == 0) != (self.group_hash == ZERO_DIGEST):
+            raise EncodingError("A group has no identifier, or an epoch without a state.")
+        return packed(_GROUP, *self)
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Take one. Raises `EncodingError`."""
         group = cls(*_GROUP.unpack(reader.fixed(_GROUP.size)))
-        group._check()
+        group.encode()
         return group
 
-    def _check(self) -> None:
-        if not any(self.group_id) or (self.epoch == 0) != (self.group_hash == ZERO_DIGEST):
-            raise EncodingError("A group has no identifier, or an epoch without a state.")
 
-
-class Seen(msgspec.Struct, frozen=True):
+class Seen(NamedTuple):
     """The latest message that the sender has received from a device in this conversation, 28 bytes."""
 
     user: bytes  # 16 bytes
-    device: int
+    device: int  # from 1
     seq: int  # from 1
 
-    def write(self, writer: Writer) -> None:
-        """Append it."""
-        writer.identifier(self.user, USER_ID_BYTES).u32(checked_device_id(self.device)).u64(_from_one(self.seq))
 
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        """Take one. Raises `EncodingError`."""
-        return cls(reader.identifier(USER_ID_BYTES), checked_device_id(reader.u32()), _from_one(reader.u64()))
+_SEEN: Final = list_field(
+    MAX_SEEN,
+    identifier_field(USER_ID_BYTES),
+    Field(lambda writer, device: writer.u32(_from_one(device)), lambda reader: _from_one(reader.u32())),
+    Field(lambda writer, seq: writer.u64(_from_one(seq)), lambda reader: _from_one(reader.u64())),
+)
 
 
 class Core(Hidden, frozen=True):
@@ -112,18 +107,16 @@ class Core(Hidden, frozen=True):
 
     def encode(self) -> bytes:
         """70 bytes, 68 where there is a group, and the body. Raises `EncodingError`."""
-        has_group = 0 if self.group is None else 1
-        data = packed(_CORE, self.kind, has_group, self.msg_id, self.sent_at, self.expire_s, self.seq, self.prev)
         _check_count(self)
-        return data + (b"" if self.group is None else self.group.encode()) + self.body
+        counted = (self.msg_id, self.sent_at, self.expire_s, self.seq, self.prev)
+        fixed = packed(_CORE, self.kind, self.group is not None, *counted)
+        return fixed + (b"" if self.group is None else self.group.encode()) + self.body
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Take what is left. Raises `EncodingError`."""
         kind, has_group, msg_id, sent_at, expire_s, seq, prev = _CORE.unpack(reader.fixed(_CORE.size))
-        if has_group > 1:
-            raise EncodingError("A flag is neither 0 nor 1.")
-        group = Group.read(reader) if has_group else None
+        group = Group.read(reader) if checked_number(has_group, 0, 1) else None
         core = cls(kind, msg_id, sent_at, expire_s, seq, prev, group, reader.rest())
         _check_count(core)
         return core
@@ -152,36 +145,31 @@ class Content(Hidden, frozen=True, kw_only=True):
 
     def encode(self) -> bytes:
         """The bytes of P. Raises `EncodingError` for what no reader would take."""
-        flags = (self.group is not None) * _HAS_GROUP | bool(self.seen) * _HAS_SEEN
-        flags |= (self.orig_env is not None) * _HAS_ORIGINAL
-        lists = self.lists
-        fixed = packed(
-            _FIXED,
-            self.kind,
-            flags,
-            self.msg_id,
-            self.sent_at,
-            self.expire_s,
-            self.seq,
-            self.prev,
-            lists.sender_version,
-            lists.sender_digest,
-            lists.recipient_version,
-            lists.recipient_digest,
-            self.sth_size,
-            self.sth_root,
-        )
         self._check()
-        return fixed + (self._optional() if flags else b"") + self.body
+        writer, flags = Writer(), 0
+        if self.group is not None:
+            flags |= _HAS_GROUP
+            writer.rest(self.group.encode())
+        if self.seen:
+            flags |= _HAS_SEEN
+            _SEEN.write(writer, self.seen)
+        if self.orig_env is not None:
+            flags |= _HAS_ORIGINAL
+            writer.identifier(self.orig_env, ENVELOPE_ID_BYTES)
+        counted = (self.msg_id, self.sent_at, self.expire_s, self.seq, self.prev)
+        fixed = packed(_FIXED, self.kind, flags, *counted, *self.lists, self.sth_size, self.sth_root)
+        return fixed + writer.finish() + self.body
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read exactly one P. Raises `EncodingError`."""
         reader = Reader(data)
         fields = _FIXED.unpack(reader.fixed(_FIXED.size))
-        kind, flags, msg_id, sent_at, expire_s, seq, prev = fields[:7]
-        if flags > _HAS_GROUP | _HAS_SEEN | _HAS_ORIGINAL:
-            raise EncodingError("A content has a flag that this version does not know.")
+        kind, flags, msg_id, sent_at, expire_s, seq, prev, *lists, sth_size, sth_root = fields
+        checked_number(flags, 0, _FLAGS)
+        group = Group.read(reader) if flags & _HAS_GROUP else None
+        seen = tuple(Seen(*entry) for entry in _SEEN.read(reader)) if flags & _HAS_SEEN else ()
+        original = reader.identifier(ENVELOPE_ID_BYTES) if flags & _HAS_ORIGINAL else None
         content = cls(
             kind=kind,
             msg_id=msg_id,
@@ -189,12 +177,12 @@ class Content(Hidden, frozen=True, kw_only=True):
             expire_s=expire_s,
             seq=seq,
             prev=prev,
-            lists=ListView(*fields[7:11]),
-            sth_size=fields[11],
-            sth_root=fields[12],
-            group=Group.read(reader) if flags & _HAS_GROUP else None,
-            seen=_read_seen(reader) if flags & _HAS_SEEN else (),
-            orig_env=reader.identifier(16) if flags & _HAS_ORIGINAL else None,
+            lists=ListView(*lists),
+            sth_size=sth_size,
+            sth_root=sth_root,
+            group=group,
+            seen=seen,
+            orig_env=original,
             body=reader.rest(),
         )
         content._check()
@@ -202,41 +190,20 @@ class Content(Hidden, frozen=True, kw_only=True):
 
     def core(self) -> Core:
         """What all recipients have in common."""
-        return Core(self.kind, self.msg_id, self.sent_at, self.expire_s, self.seq, self.prev, self.group, self.body)
+        counted = (self.msg_id, self.sent_at, self.expire_s, self.seq, self.prev)
+        return Core(self.kind, *counted, self.group, self.body)
 
     def _check(self) -> None:
         _check_count(self)
-        _from_one(self.lists.sender_version)
-        _from_one(self.lists.recipient_version)
+        if not (self.lists.sender_version and self.lists.recipient_version):
+            raise EncodingError("The versions of a device list begin at 1.")
         if (self.sth_size == 0) != (self.sth_root == ZERO_DIGEST):
             raise EncodingError("A head of the key log has a size and a root, or neither.")
-
-    def _optional(self) -> bytes:
-        writer = Writer()
-        if self.group is not None:
-            writer.rest(self.group.encode())
-        if self.seen:
-            writer.u8(_checked_seen_count(len(self.seen)))
-            for seen in self.seen:
-                seen.write(writer)
-        if self.orig_env is not None:
-            writer.identifier(self.orig_env, 16)
-        return writer.finish()
 
 
 def core_hash(content: Content) -> bytes:
     """32 bytes: what the next counted message of this device and conversation carries as `prev`."""
     return content.core().digest()
-
-
-def _read_seen(reader: Reader) -> tuple[Seen, ...]:
-    return tuple(Seen.read(reader) for _ in range(_checked_seen_count(reader.u8())))
-
-
-def _checked_seen_count(count: int) -> int:
-    if not 1 <= count <= MAX_SEEN:
-        raise EncodingError(f"`seen` has 1 to {MAX_SEEN} entries, not {count}.")
-    return count
 
 
 def _check_count(message: Core | Content) -> None:
@@ -250,6 +217,4 @@ def _check_count(message: Core | Content) -> None:
 
 
 def _from_one(number: int) -> int:
-    if number < 1:
-        raise EncodingError("What is counted from 1 is 0.")
-    return number
+    return checked_number(number, 1, 2**64 - 1)
