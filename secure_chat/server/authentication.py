@@ -242,7 +242,9 @@ class Authenticator:
     def _invite(self, command: InviteQuery) -> bytes:
         found = self._records.invite(command.token_hash, self._clocks.now_ms())
         return encode(
-            InviteFacts(command.id, found.purpose, found.expires, found.name, found.user_id, found.device_list)
+            InviteFacts(
+                command.id, found.purpose, found.expires, found.name, found.user_id, found.device_list, found.inviter
+            )
         )
 
     def _check_invite(self, token_hash: bytes, purpose: str, name: str, repeats: bool) -> None:

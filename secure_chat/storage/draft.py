@@ -1,6 +1,6 @@
 """What a batch would make of the state: decided on, thrown away when anything fails, current once the disk has it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
 from secure_chat.errors import NotMember, RoomUnknown, TokenUnknown
@@ -9,6 +9,7 @@ from secure_chat.protocol.events import RoomEvent
 from secure_chat.storage.blobs import pack
 from secure_chat.storage.database import Database, Row
 from secure_chat.storage.event_kinds import KIND_OF
+from secure_chat.storage.mail import MailDraft, MailState
 from secure_chat.storage.outcomes import Blob, Change, Committed, Outcome
 from secure_chat.storage.queries import rooms as queries
 from secure_chat.storage.room_tail import read_tail
@@ -73,7 +74,7 @@ class RoomDraft:
 class Draft:
     """One batch on its way: what its entries see, and what they leave behind."""
 
-    def __init__(self, state: State, database: Database, sent_ids: SentIds, now_ms: int) -> None:
+    def __init__(self, state: State, database: Database, sent_ids: SentIds, mail: MailState, now_ms: int) -> None:
         self.now_ms = now_ms
         self.outcomes: list[Outcome] = []
         self.changes: list[Change] = []
@@ -81,9 +82,13 @@ class Draft:
         self._state = state
         self._database = database
         self._sent_ids = sent_ids
+        self.mail = MailDraft(mail, database, now_ms)
+        self._mail_state = mail
         self._rooms: dict[str, RoomDraft] = {}
         self._accounts: dict[int, Account] = {}
         self._account_numbers: dict[str, int] = {}
+        self._user_numbers: dict[bytes, int] = {}
+        self._listed: dict[int, tuple[int, ...]] = {}
         self._sent: dict[SentKey, SentId] = {}
         self._tails: dict[int, tuple[Blob, ...]] = {}
         self._newest_log_row = state.newest_log_row
@@ -93,10 +98,11 @@ class Draft:
 
     def copy(self) -> "Draft":
         """A draft for one more entry, which can be thrown away by itself. All rows so far have been written."""
-        copy = Draft(self._state, self._database, self._sent_ids, self.now_ms)
+        copy = Draft(self._state, self._database, self._sent_ids, self._mail_state, self.now_ms)
         copy.outcomes, copy.changes, copy.steps = list(self.outcomes), list(self.changes), self.steps
         copy._rooms = {name: room.copy() for name, room in self._rooms.items()}
         copy._accounts, copy._account_numbers = dict(self._accounts), dict(self._account_numbers)
+        copy._user_numbers, copy._listed, copy.mail = dict(self._user_numbers), dict(self._listed), self.mail.copy()
         copy._sent, copy._tails = dict(self._sent), dict(self._tails)
         copy._newest_log_row, copy._newest_room = self._newest_log_row, self._newest_room
         return copy
@@ -118,6 +124,23 @@ class Draft:
         """The account of that name, in whatever state."""
         number = self._account_numbers.get(name) or self._state.account_numbers.get(name)
         return None if number is None else self.account(number)
+
+    def account_of_user(self, user_id: bytes) -> Account | None:
+        """The account of that user id, in whatever state."""
+        number = self._user_numbers.get(user_id) or self._state.user_numbers.get(user_id)
+        return None if number is None else self.account(number)
+
+    def listed(self, account: int) -> tuple[int, ...]:
+        """The devices of the account's newest list, ascending."""
+        devices = self._listed.get(account)
+        return self._state.listed.get(account, ()) if devices is None else devices
+
+    def acting_device(self, account: int, device: int) -> Account:
+        """Whoever asks, as a device of the newest list. Raises `TokenUnknown` where that has ended meanwhile."""
+        actor = self.actor(account)
+        if device not in self.listed(account):
+            raise TokenUnknown
+        return actor
 
     def room(self, name: str) -> RoomDraft:
         """The room of that name. Raises `RoomUnknown`."""
@@ -220,11 +243,22 @@ class Draft:
         self.steps += 1
         self._accounts[account.number] = account
         self._account_numbers[account.name] = account.number
+        self._user_numbers[account.user_id] = account.number
+
+    def put_listed(self, account: int, devices: Iterable[int]) -> None:
+        """The devices of the account's newest list; their rows are written by the decision."""
+        self.steps += 1
+        self._listed[account] = tuple(sorted(devices))
 
     def announce(self, change: Change) -> None:
         """What the rest of the server must learn of."""
         self.steps += 1
         self.changes.append(change)
+
+    def changes_mail(self) -> MailDraft:
+        """The mail of this batch, for an entry that leaves something behind in it."""
+        self.steps += 1
+        return self.mail
 
     def write(self, statement: Statement, **values: Value) -> int:
         """Run a statement; tell how many rows it changed."""
@@ -254,6 +288,7 @@ class Draft:
         if self._text_rows:
             self._database.insert_many(queries.APPEND_TEXT, self._text_rows)
         self._log_rows, self._text_rows = [], []
+        self.mail.flush()
 
     def become_current(self) -> Committed:
         """Make the state what this batch has made of it; the disk has it. Cannot fail."""
@@ -273,6 +308,8 @@ class Draft:
                 state.rooms_of.setdefault(account, set()).add(name)
         for account_now in self._accounts.values():
             state.put_account(account_now)
+        state.listed.update(self._listed)
+        self.mail.become_current()
         state.newest_log_row, state.newest_room = self._newest_log_row, self._newest_room
         self._sent_ids.adopt(self._sent)
         return Committed(self.outcomes, self.changes, appended)

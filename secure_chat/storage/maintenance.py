@@ -4,6 +4,8 @@ from typing import Final
 
 from secure_chat.limits import DAY_MS, FULL_TEXT_MERGE_PAGES, IDEMPOTENCY_HOURS, RESUME_TOKEN_IDLE_DAYS, SWEEP_ROWS
 from secure_chat.storage.database import Database
+from secure_chat.storage.mail import MailState
+from secure_chat.storage.mail_expiry import MailExpiry
 from secure_chat.storage.queries import upkeep
 from secure_chat.storage.sent_ids import SentIds
 
@@ -24,9 +26,10 @@ MOVE_AFTER_IDLE: Final = 500
 class Maintenance:
     """What is due, one step at a time, each a transaction of its own."""
 
-    def __init__(self, database: Database, sent_ids: SentIds) -> None:
+    def __init__(self, database: Database, sent_ids: SentIds, mail: MailState) -> None:
         self._database = database
         self._sent_ids = sent_ids
+        self._mail_expiry = MailExpiry(database, mail)
         self._merged_at = 0  # commits when the last merge ran
         self._merged_changes = 0  # changes when it ran
         self._merging = False  # the last merge found work
@@ -65,7 +68,7 @@ class Maintenance:
         self._merged_at, self._merged_changes = self._database.commits, self._database.changes
 
     def _sweep_if_due(self, now_ms: int) -> bool:
-        if not self._sent_ids.sweeping:
+        if not self._sent_ids.sweeping and not self._mail_expiry.going_on:
             if now_ms - self._swept_at < SWEEP_EVERY_MS:
                 return False
             self._sent_ids.move()  # only the table is swept
@@ -75,4 +78,5 @@ class Maintenance:
             self._database.execute(
                 upkeep.FORGET_IDLE_TOKENS, before=now_ms - RESUME_TOKEN_IDLE_DAYS * DAY_MS, rows=SWEEP_ROWS
             )
+        self._mail_expiry.step(now_ms)
         return True

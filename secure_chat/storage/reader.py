@@ -6,17 +6,21 @@ from pathlib import Path
 from typing import Final
 
 from secure_chat.directory.device_list import SignedDeviceList
-from secure_chat.errors import Busy, InviteUnknown, NotMember, RoomUnknown, SearchTooBroad
-from secure_chat.limits import MAX_DEVICES_PER_USER, MAX_HISTORY_ROWS, MAX_PAGE_ROWS
+from secure_chat.errors import Busy, InviteUnknown, NotMember, RoomUnknown, SearchTooBroad, UserUnknown
+from secure_chat.limits import MAX_DEVICES_PER_USER, MAX_HISTORY_ROWS, MAX_PAGE_ROWS, MAX_SETTLED_INVITES
+from secure_chat.protocol.events import Inviter, UsedInvite
 from secure_chat.protocol.states import Role
 from secure_chat.storage.database import DATABASE_NAME, Row
 from secure_chat.storage.decisions import invites
 from secure_chat.storage.page_cut import cut
+from secure_chat.storage.queries import read_direct as direct
 from secure_chat.storage.queries import read_people as people
 from secure_chat.storage.queries import read_rooms as rooms
+from secure_chat.storage.queries import shelf
 from secure_chat.storage.reading_connection import ReadingConnection
 from secure_chat.storage.records import (
     Credentials,
+    DeviceKey,
     DeviceRow,
     DirectoryRow,
     Found,
@@ -25,12 +29,14 @@ from secure_chat.storage.records import (
     InviteRow,
     InviteRows,
     LogRow,
+    Mail,
     MemberRow,
     MemberRows,
     RoomRow,
     RoomRows,
     SessionRow,
     SessionRows,
+    SignedLists,
     UserDetails,
     UserRow,
     UserRows,
@@ -158,6 +164,7 @@ class StoreReader:
             invite = invites.Invite(*row)
             invites.check_usable(invite, now_ms)
             account = self._connection.one(people.CREDENTIALS, name=invite.name)
+            inviter = None if invite.inviter is None else self._inviter(invite.inviter)
         user_id, device_list = b"", b""
         if invite.purpose == invites.RESET:
             if account is None or account[4] != "enabled":
@@ -166,8 +173,64 @@ class StoreReader:
         named_rooms = tuple(invite.rooms.split())
         return Invite(
             *(invite.number, invite.purpose, Role(invite.role), named_rooms, invite.name, invite.expires),
-            *(user_id, device_list),
+            *(user_id, device_list, inviter),
         )
+
+    # --- direct messages -------------------------------------------------------------------------
+
+    def device_lists(self, *, name: str = "", user_id: bytes = b"", after: int = 0) -> SignedLists:
+        """Somebody's signed device lists after version `after`, a page; 0: the newest alone. Raises `UserUnknown`."""
+        with self._connection.snapshot():
+            row = (
+                self._connection.one(direct.BY_NAME, name=name)
+                if name
+                else self._connection.one(direct.BY_USER_ID, user_id=user_id)
+            )
+            if row is None:
+                raise UserUnknown(f"There is no user {name}." if name else "")
+            user_id, found, state, newest = row
+            if after:
+                lists = self._connection.each(direct.LISTS_AFTER, user_id=user_id, after=after)
+                page, more = cut(lists, _size_of_list, MAX_PAGE_ROWS)
+            else:
+                page, more = self._connection.all(direct.NEWEST_LIST, row=newest), False
+        return SignedLists(user_id, found, state, tuple(device_list for (device_list,) in page), more)
+
+    def mail(self, account: int, device: int, after: int, *, rows: int, size: int) -> tuple[Mail, ...]:
+        """What waits for this device after the number `after`, oldest first: the first, and more up to `rows`, `size`.
+
+        `size`: bytes of all frames.
+        """
+        taken: list[Mail] = []
+        with self._connection.snapshot():
+            for row in self._connection.each(direct.MAIL, account=account, device_id=device, after=after, rows=rows):
+                mail = Mail(*row)
+                size -= len(mail.frame)
+                if taken and size < 0:
+                    break
+                taken.append(mail)
+        return tuple(taken)
+
+    def own_used_invites(self, account: int) -> tuple[UsedInvite, ...]:
+        """Who has joined by the account's own invites, as far as they are not settled; at most a page."""
+        with self._connection.snapshot():
+            rows = self._connection.all(direct.USED_INVITES, inviter=account, rows=MAX_SETTLED_INVITES)
+        return tuple(
+            UsedInvite(token_hash, user_id, name, _identity_key(device_list), proof or b"", used)
+            for token_hash, user_id, name, device_list, proof, used in rows
+        )
+
+    def live_prekeys(self, account: int, device: int) -> int:
+        """How many one-time prekeys of this device are on the shelf."""
+        with self._connection.snapshot():
+            row = self._connection.one(shelf.LIVE, account=account, device_id=device)
+        return row[0] if row else 0
+
+    def device_key(self, account: int, device: int) -> DeviceKey | None:
+        """What prekeys of this device are checked against; None for one that is not in the newest list."""
+        with self._connection.snapshot():
+            row = self._connection.one(direct.SIGNING_KEY, account=account, device_id=device)
+        return DeviceKey(*row) if row else None
 
     # --- for operators ---------------------------------------------------------------------------
 
@@ -188,11 +251,10 @@ class StoreReader:
             devices = self._connection.all(people.DEVICES, account=row[0])
             room_names = self._connection.all(people.ROOMS_OF, account=row[0])
         user_id, version, device_list = row[6:]
-        identity_key = SignedDeviceList.parse(device_list).device_list.identity_key
         return UserDetails(
             user=_user_row(row[:6]),
             user_id=user_id,
-            identity_key=identity_key.raw,
+            identity_key=_identity_key(device_list),
             device_list_version=version,
             devices=tuple(
                 DeviceRow(device, added, last_used is not None and revoked is None, last_used or 0)
@@ -235,6 +297,10 @@ class StoreReader:
 
     # --- shared ----------------------------------------------------------------------------------
 
+    def _inviter(self, account: int) -> Inviter | None:
+        row = self._connection.one(direct.INVITER, account=account)
+        return None if row is None else Inviter(row[0], row[1], _identity_key(row[2]))
+
     def _room_of_member(self, account: int, room: str) -> tuple[int, int]:
         """Row number and head. Raises `RoomUnknown`, `NotMember`."""
         row = self._connection.one(rooms.ROOM, account=account, room=room)
@@ -264,6 +330,14 @@ def _invite_row(row: Row) -> InviteRow:
         *(number, purpose, Role(role), tuple(room_names.split()), name, made_by, made, expires),
         *(used, used_by or "", revoked),
     )
+
+
+def _identity_key(device_list: bytes) -> bytes:
+    return SignedDeviceList.parse(device_list).device_list.identity_key.raw
+
+
+def _size_of_list(row: Row) -> int:
+    return len(row[0])
 
 
 def _size_of_event(row: Row) -> int:

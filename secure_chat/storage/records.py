@@ -2,6 +2,7 @@
 
 import msgspec
 
+from secure_chat.protocol.events import Inviter
 from secure_chat.protocol.states import Role
 
 
@@ -83,6 +84,35 @@ class Invite(msgspec.Struct, frozen=True, gc=False):
     expires: int  # milliseconds since 1970 UTC
     user_id: bytes = b""
     device_list: bytes = b""
+    inviter: Inviter | None = None  # the member whose own it is
+
+
+# --- direct messages -----------------------------------------------------------------------------
+
+
+class SignedLists(msgspec.Struct, frozen=True, gc=False):
+    """Signed device lists of one user, ascending; `more`: there are newer ones."""
+
+    user_id: bytes
+    name: str
+    state: str  # "enabled", "disabled" or "deleted"
+    lists: tuple[bytes, ...]
+    more: bool
+
+
+class Mail(msgspec.Struct, frozen=True, gc=False):
+    """An envelope that waits; `frame` is what is pushed."""
+
+    mail_id: int
+    envelope_id: bytes
+    frame: bytes
+
+
+class DeviceKey(msgspec.Struct, frozen=True, gc=False):
+    """Whose device it is, and the key under which its prekeys are signed."""
+
+    user_id: bytes
+    signing_key: bytes
 
 
 # --- for operators -------------------------------------------------------------------------------

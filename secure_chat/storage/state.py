@@ -55,6 +55,8 @@ class State:
     rooms: dict[str, Room] = field(default_factory=dict)
     accounts: dict[int, Account] = field(default_factory=dict)
     account_numbers: dict[str, int] = field(default_factory=dict)  # by name
+    user_numbers: dict[bytes, int] = field(default_factory=dict)  # accounts by user id
+    listed: dict[int, tuple[int, ...]] = field(default_factory=dict)  # devices of the newest list, by account
     rooms_of: dict[int, set[str]] = field(default_factory=dict)  # names, by account
     newest_log_row: int = 0
     newest_room: int = 0
@@ -65,6 +67,8 @@ class State:
         state = cls()
         for number, user_id, name, role, account_state in database.all(load.ACCOUNTS):
             state.put_account(Account(number, user_id, name, Role(role), account_state))
+        for account, device in database.all(load.LISTED_DEVICES):
+            state.listed[account] = (*state.listed.get(account, ()), device)
         by_number: dict[int, Room] = {}
         for number, name, topic, head, first in database.all(load.ROOMS):
             by_number[number] = state.rooms[name] = Room(number, name, topic, head, first)
@@ -81,3 +85,4 @@ class State:
         """Take over a new or changed account."""
         self.accounts[account.number] = account
         self.account_numbers[account.name] = account.number
+        self.user_numbers[account.user_id] = account.number

@@ -15,6 +15,7 @@ from secure_chat.storage.decisions.table import DECISIONS
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.entries import AnyEntry, CreateRoom
 from secure_chat.storage.faults import disk_fault
+from secure_chat.storage.mail import MailState
 from secure_chat.storage.maintenance import Maintenance
 from secure_chat.storage.outcomes import Committed, Outcome, Refused
 from secure_chat.storage.sent_ids import SentIds
@@ -36,7 +37,8 @@ class Store:
         self._database = database
         self._state = State.load(database)
         self._sent_ids = SentIds(database)
-        self._maintenance = Maintenance(database, self._sent_ids)
+        self._mail = MailState(database)
+        self._maintenance = Maintenance(database, self._sent_ids, self._mail)
         self._failure: StorageFailed | None = None
 
     @classmethod
@@ -133,7 +135,7 @@ class Store:
             raise StorageFailed("The server's storage failed for a reason that nobody foresaw.") from error
 
     def _together(self, batch: Sequence[AnyEntry], now_ms: int) -> Draft:
-        draft = Draft(self._state, self._database, self._sent_ids, now_ms)
+        draft = self._draft(now_ms)
         with self._database.transaction():
             for entry in batch:
                 draft.outcomes.append(_decide(entry, draft))
@@ -142,7 +144,7 @@ class Store:
 
     def _apart(self, batch: Sequence[AnyEntry], now_ms: int) -> Draft:
         """As `_together`, each entry within a savepoint: slower, and no entry can harm another."""
-        draft = Draft(self._state, self._database, self._sent_ids, now_ms)
+        draft = self._draft(now_ms)
         with self._database.transaction():
             for entry in batch:
                 trial = draft.copy()
@@ -160,6 +162,9 @@ class Store:
                     draft = trial
                 draft.outcomes.append(outcome)
         return draft
+
+    def _draft(self, now_ms: int) -> Draft:
+        return Draft(self._state, self._database, self._sent_ids, self._mail, now_ms)
 
     @contextlib.contextmanager
     def _disk_faults_named(self) -> Iterator[None]:

@@ -95,18 +95,72 @@ one_time_prekeys: Final = Table(
     UniqueConstraint("account", "device_id", "prekey_id"),
 )
 
+# One-time prekeys that were handed out or withdrawn, so that none comes back; and who got how many of them.
+spent_prekeys: Final = Table(
+    "spent_prekeys",
+    metadata,
+    Column("id", Integer, primary_key=True),  # in order of time
+    Column("account", Integer, nullable=False),
+    Column("device_id", BigInteger, nullable=False),
+    Column("prekey_id", LargeBinary(8), nullable=False),
+    Column("requester", Integer),  # NULL: withdrawn by its device
+    Column("received", BigInteger, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    UniqueConstraint("account", "device_id", "prekey_id"),
+    Index("ix_spent_prekeys_requester", "requester", "time"),
+)
+
+# What waits for devices. A row ends with its acknowledgement, and its bytes are overwritten (`database`). No foreign
+# keys here and below: these are written for every message, from state that was loaded through those keys.
 mailboxes: Final = Table(
     "mailboxes",
     metadata,
-    Column("id", Integer, primary_key=True),  # pushed in this order
+    Column("id", Integer, primary_key=True),  # that of the row in `direct_log`; pushed in this order
     Column("account", Integer, nullable=False),
     Column("device_id", BigInteger, nullable=False),
     Column("envelope_id", LargeBinary(16), nullable=False),
     Column("sender", Integer, nullable=False),
     Column("sender_device_id", BigInteger, nullable=False),
-    Column("envelope", LargeBinary, nullable=False),  # gone once acknowledged
     Column("time", BigInteger, nullable=False),
-    UniqueConstraint("account", "device_id", "envelope_id"),
+    Column("frame", LargeBinary, nullable=False),  # as the device receives it
+    Index("ix_mailboxes_device", "account", "device_id"),
+    Index("ix_mailboxes_envelope", "account", "device_id", "envelope_id"),
+)
+
+# Who sent whom how much and when, never what.
+direct_log: Final = Table(
+    "direct_log",
+    metadata,
+    Column("id", Integer, primary_key=True),  # rises over all devices
+    Column("envelope_id", LargeBinary(16), nullable=False),
+    Column("sender", Integer, nullable=False),
+    Column("sender_device_id", BigInteger, nullable=False),
+    Column("account", Integer, nullable=False),
+    Column("device_id", BigInteger, nullable=False),
+    Column("size", Integer, nullable=False),  # of the envelope: one of some dozens, that of the padding
+    Column("sent", BigInteger, nullable=False),
+    Column("delivered", BigInteger),  # when the device acknowledged it
+)
+
+# Envelopes by the id that their sender gave them, so that a repeat is known from another use of the id.
+sent_envelopes: Final = Table(
+    "sent_envelopes",
+    metadata,
+    Column("account", Integer, primary_key=True),
+    Column("device_id", BigInteger, primary_key=True),
+    Column("envelope_id", LargeBinary(16), primary_key=True),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("time", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Who has ever written to whom: the last one-time prekeys are for people whom their owner has written to.
+correspondents: Final = Table(
+    "correspondents",
+    metadata,
+    Column("sender", Integer, primary_key=True),
+    Column("recipient", Integer, primary_key=True),
+    sqlite_with_rowid=False,
 )
 
 invites: Final = Table(
@@ -125,6 +179,8 @@ invites: Final = Table(
     Column("used", BigInteger),
     Column("proof", LargeBinary(32)),
     Column("revoked", BigInteger),
+    Column("inviter", Integer, ForeignKey("accounts.id"), index=True),  # whose client made the link; NULL: an operator
+    Column("settled", BigInteger),  # when that client had dealt with its use
     CheckConstraint("purpose IN ('join', 'reset')", name="known_purpose"),
     CheckConstraint("role IN ('member', 'administrator')", name="known_role"),
 )
@@ -220,7 +276,7 @@ marks: Final = Table(
     "marks",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("row", Integer, nullable=False),  # of `room_log`: up to here it is done
+    Column("row", Integer, nullable=False),  # of `room_log` or `direct_log`: up to here it is done
     sqlite_with_rowid=False,
 )
 

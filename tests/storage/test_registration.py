@@ -55,6 +55,7 @@ def test_registration_makes_the_account_its_keys_its_rooms_and_its_first_session
         device_list_version=1,
         rooms=(JoinedRoom("dev", "", 1, 1), JoinedRoom("lobby", "", 1, 1)),
         token_is_new=True,
+        signed_prekey_id=person.signed_prekey.published.prekey.prekey_id,
     )
     assert committed.changes == [MembershipBegan("lobby", account, 1), MembershipBegan("dev", account, 1)]
     assert appended(committed, "dev") == [Joined("dev", 1, opened.now, "alice")]

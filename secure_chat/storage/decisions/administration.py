@@ -34,7 +34,7 @@ def create_invite(entry: CreateInvite, draft: Draft) -> Settled:
     number = draft.insert(
         invite_queries.ADD,
         *(entry.token_hash, entry.purpose, entry.role.value, " ".join(entry.rooms), entry.name, entry.made_by),
-        *(draft.now_ms, entry.expires, None, None, None, None),
+        *(draft.now_ms, entry.expires, None, None, None, None, None, None),
     )
     return Settled(str(number))
 
@@ -73,6 +73,7 @@ def set_account_state(entry: SetAccountState, draft: Draft) -> Settled:
     if entry.state == "deleted":
         _remove_what_is_left(draft, account)
     if entry.state != "enabled":
+        draft.write(invite_queries.REVOKE_UNUSED_OF, of_inviter=account.number, now=draft.now_ms)
         _end_sessions(draft, account)
     return Settled(account.name)
 
@@ -122,5 +123,7 @@ def _remove_what_is_left(draft: Draft, account: Account) -> None:
     for device in device_keys.listed_devices(draft, account.number):
         device_keys.forget_shelf(draft, account.number, device)
         draft.write(queries.SET_LISTED, of_account=account.number, of_device=device, is_listed=0)
+    draft.put_listed(account.number, ())
+    draft.changes_mail().forget_pairs(account.number)
     draft.write(invite_queries.REVOKE_UNUSED_RESETS, for_name=account.name, now=draft.now_ms)
     draft.write(queries.SET_PASSWORD, account=account.number, new_hash=b"")

@@ -65,7 +65,7 @@ def seen_devices(draft: Draft, account: int) -> list[SeenDevice]:
 
 def listed_devices(draft: Draft, account: int) -> list[int]:
     """The numbers of the devices in the account's newest list."""
-    return [row[0] for row in draft.all(queries.DEVICES_OF, account=account) if row[4]]
+    return list(draft.listed(account))
 
 
 def append_to_directory(
@@ -119,6 +119,7 @@ def keep_devices(draft: Draft, account: int, accepted: AcceptedDeviceList) -> li
             0,
             device.added_at,
         )
+    draft.put_listed(account, now_listed)
     removed = sorted(before - now_listed)
     for number in removed:
         draft.write(queries.SET_LISTED, of_account=account, of_device=number, is_listed=0)
@@ -136,7 +137,7 @@ def forget_shelf(draft: Draft, account: int, device_id: int) -> None:
     """Remove a device's prekeys and its mailbox."""
     draft.write(queries.FORGET_SIGNED_PREKEY, account=account, device_id=device_id)
     draft.write(queries.FORGET_ONE_TIME_PREKEYS, account=account, device_id=device_id)
-    draft.write(queries.FORGET_MAILBOX, account=account, device_id=device_id)
+    draft.changes_mail().empty((account, device_id))
 
 
 def _point(key: DeviceDhKey) -> bytes:

@@ -7,6 +7,7 @@ import msgspec
 from secure_chat.errors import InviteBound, InviteExpired, InviteUnknown, InviteUsed
 from secure_chat.protocol.states import Role
 from secure_chat.storage.draft import Draft
+from secure_chat.storage.outcomes import InviteWasUsed
 from secure_chat.storage.queries import invites as queries
 
 JOIN = "join"
@@ -25,6 +26,7 @@ class Invite(msgspec.Struct, frozen=True, gc=False):
     used_by: int | None
     used: int | None
     revoked: int | None
+    inviter: int | None  # account of the member whose own it is
 
     @property
     def made_for_one(self) -> bool:
@@ -56,9 +58,11 @@ def check_name(invite: Invite, name: str) -> None:
         raise InviteBound(f"This invite is for {invite.name}.")
 
 
-def use_invite(draft: Draft, invite: Invite, account: int, proof: bytes) -> None:
+def use_invite(draft: Draft, invite: Invite, token_hash: bytes, account: int, proof: bytes) -> None:
     """It is used up; the proof is kept for its maker's client."""
     draft.write(queries.USE, invite=invite.number, account=account, now=draft.now_ms, new_proof=proof or None)
+    if invite.inviter is not None:
+        draft.announce(InviteWasUsed(invite.inviter, token_hash))
 
 
 def used_on(used_ms: int) -> InviteUsed:

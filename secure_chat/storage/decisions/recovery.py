@@ -30,8 +30,8 @@ def recover(entry: RecoverAccount, draft: Draft) -> LoggedIn:
         check_usable(invite, draft.now_ms)
     accepted = _checked(entry, draft, account, newest, candidate, may_change_identity=invite is not None)
     _put_in_place(entry, draft, account, newest, accepted)
-    if invite is not None:
-        use_invite(draft, invite, account.number, b"")
+    if invite is not None and entry.token_hash is not None:
+        use_invite(draft, invite, entry.token_hash, account.number, b"")
     return _first_login(entry, draft, account, accepted, again=False)
 
 

@@ -85,8 +85,8 @@ def _add_account(entry: RegisterAccount, draft: Draft, accepted: AcceptedDeviceL
     draft.put_account(account)
     device_keys.keep_devices(draft, number, accepted)
     device_keys.keep_signed_prekey(draft, number, entry.device, entry.signed_prekey)
-    if invite is not None:
-        use_invite(draft, invite, number, entry.proof)
+    if invite is not None and entry.token_hash is not None:
+        use_invite(draft, invite, entry.token_hash, number, entry.proof)
     return account
 
 

@@ -3,18 +3,20 @@
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from secure_chat.errors import NotNow
 from secure_chat.storage import entries as e
-from secure_chat.storage.decisions import administration, messages, recovery, registration, rooms, sessions
+from secure_chat.storage.decisions import (
+    administration,
+    direct,
+    messages,
+    own_invites,
+    recovery,
+    registration,
+    rooms,
+    sessions,
+    shelf,
+)
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.outcomes import Outcome
-
-
-def not_yet(entry: e.Entry, draft: Draft) -> Outcome:
-    """Direct messages are not stored yet. Raises `NotNow`."""
-    del entry, draft
-    raise NotNow
-
 
 Decision: TypeAlias = Callable[[Any, Draft], Outcome]  # the entry's type is the key it stands under
 
@@ -34,12 +36,12 @@ DECISIONS: Final[dict[type[e.Entry], Decision]] = {
     e.EndSession: sessions.end_session,
     e.TouchSession: sessions.touch_session,
     e.ChangePassphrase: sessions.change_passphrase,
-    e.PublishPrekeys: not_yet,
-    e.ClaimPrekeys: not_yet,
-    e.SendDirect: not_yet,
-    e.AcknowledgeDirect: not_yet,
-    e.CreateOwnInvite: not_yet,
-    e.SettleInvites: not_yet,
+    e.PublishPrekeys: shelf.publish,
+    e.ClaimPrekeys: shelf.claim,
+    e.SendDirect: direct.send,
+    e.AcknowledgeDirect: direct.acknowledge,
+    e.CreateOwnInvite: own_invites.create,
+    e.SettleInvites: own_invites.settle,
     e.CreateInvite: administration.create_invite,
     e.RevokeInvite: administration.revoke_invite,
     e.RevokeUnusedAdministratorInvites: administration.revoke_unused_administrator_invites,

@@ -1,8 +1,11 @@
 """What every way in ends with: the counter against cloned stores is raised, the account's rooms are named."""
 
+from secure_chat.directory.prekeys import PREKEY_ID_BYTES
 from secure_chat.protocol.events import JoinedRoom
+from secure_chat.storage.database import Row
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.outcomes import LoggedIn
+from secure_chat.storage.queries import invites, shelf
 from secure_chat.storage.queries import people as queries
 from secure_chat.storage.state import Account
 
@@ -12,6 +15,7 @@ def welcome(
 ) -> LoggedIn:
     """The answer to a device that is in; `version` is that of the account's newest device list."""
     rooms = tuple(JoinedRoom(room.name, room.topic, room.head, room.first) for room in draft.rooms_of(account.number))
+    signed = draft.one(shelf.SIGNED, account=account.number, device_id=device)
     return LoggedIn(
         account=account.number,
         device=device,
@@ -22,7 +26,15 @@ def welcome(
         device_list_version=version,
         rooms=rooms,
         token_is_new=token_is_new,
+        one_time_prekeys=_number(draft.one(shelf.LIVE, account=account.number, device_id=device)),
+        signed_prekey_id=signed[0][:PREKEY_ID_BYTES] if signed else b"",
+        invites_used=bool(_number(draft.one(invites.HAS_USED, inviter=account.number))),
+        has_mail=draft.mail.has_mail((account.number, device)),
     )
+
+
+def _number(row: Row | None) -> int:
+    return row[0] if row else 0
 
 
 def raise_counter(draft: Draft, account: int, device: int, *, before: int, counter: int) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import LargeBinary, Text, select, update
+from sqlalchemy import LargeBinary, Text, exists, func, select, update
 
 from secure_chat.storage.statements import compiled, insertion, parameter
 from secure_chat.storage.tables import invites
@@ -19,7 +19,40 @@ BY_TOKEN: Final = compiled(
         invites.c.used_by,
         invites.c.used,
         invites.c.revoked,
+        invites.c.inviter,
     ).where(invites.c.token_hash == parameter("token_hash", LargeBinary))
+)
+OPEN_OF: Final = compiled(
+    select(func.count())
+    .select_from(invites)
+    .where(
+        invites.c.inviter == parameter("inviter"),
+        invites.c.used.is_(None),
+        invites.c.revoked.is_(None),
+        invites.c.expires > parameter("now"),
+    )
+)
+HAS_USED: Final = compiled(
+    select(
+        exists().where(
+            invites.c.inviter == parameter("inviter"), invites.c.used.is_not(None), invites.c.settled.is_(None)
+        )
+    )
+)
+SETTLE: Final = compiled(
+    update(invites)
+    .where(
+        invites.c.token_hash == parameter("of_token", LargeBinary),
+        invites.c.inviter == parameter("of_inviter"),
+        invites.c.used.is_not(None),
+        invites.c.settled.is_(None),
+    )
+    .values(settled=parameter("now"))
+)
+REVOKE_UNUSED_OF: Final = compiled(
+    update(invites)
+    .where(invites.c.inviter == parameter("of_inviter"), invites.c.used.is_(None), invites.c.revoked.is_(None))
+    .values(revoked=parameter("now"))
 )
 BY_NUMBER: Final = compiled(select(invites.c.used, invites.c.revoked).where(invites.c.id == parameter("invite")))
 USE: Final = compiled(

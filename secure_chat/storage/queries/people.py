@@ -9,7 +9,6 @@ from secure_chat.storage.tables import (
     accounts,
     devices,
     directory,
-    mailboxes,
     one_time_prekeys,
     signed_prekeys,
 )
@@ -83,10 +82,5 @@ ADD_SIGNED_PREKEY: Final = insertion(signed_prekeys)
 FORGET_ONE_TIME_PREKEYS: Final = compiled(
     delete(one_time_prekeys).where(
         one_time_prekeys.c.account == parameter("account"), one_time_prekeys.c.device_id == parameter("device_id")
-    )
-)
-FORGET_MAILBOX: Final = compiled(
-    delete(mailboxes).where(
-        mailboxes.c.account == parameter("account"), mailboxes.c.device_id == parameter("device_id")
     )
 )

@@ -47,6 +47,7 @@ INVITE: Final = compiled(
         invites.c.used_by,
         invites.c.used,
         invites.c.revoked,
+        invites.c.inviter,
     ).where(invites.c.token_hash == parameter("token_hash", LargeBinary))
 )
 USERS: Final = compiled(

@@ -12,6 +12,7 @@ depends_on = None
 def upgrade() -> None:
     _people()
     _keys()
+    _direct_messages()
     _sessions()
     _rooms()
     _full_text()
@@ -67,12 +68,16 @@ def _people() -> None:
         sa.Column("used", sa.BigInteger()),
         sa.Column("proof", sa.LargeBinary(32)),
         sa.Column("revoked", sa.BigInteger()),
+        sa.Column("inviter", sa.Integer()),
+        sa.Column("settled", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id"),
         sa.CheckConstraint("purpose IN ('join', 'reset')", name="known_purpose"),
         sa.CheckConstraint("role IN ('member', 'administrator')", name="known_role"),
         sa.UniqueConstraint("token_hash"),
         sa.ForeignKeyConstraint(["used_by"], ["accounts.id"]),
+        sa.ForeignKeyConstraint(["inviter"], ["accounts.id"]),
     )
+    op.create_index("ix_invites_inviter", "invites", ["inviter"])
 
 
 def _keys() -> None:
@@ -113,6 +118,22 @@ def _keys() -> None:
         sa.UniqueConstraint("account", "device_id", "prekey_id"),
     )
     op.create_table(
+        "spent_prekeys",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("account", sa.Integer(), nullable=False),
+        sa.Column("device_id", sa.BigInteger(), nullable=False),
+        sa.Column("prekey_id", sa.LargeBinary(8), nullable=False),
+        sa.Column("requester", sa.Integer()),
+        sa.Column("received", sa.BigInteger(), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("account", "device_id", "prekey_id"),
+    )
+    op.create_index("ix_spent_prekeys_requester", "spent_prekeys", ["requester", "time"])
+
+
+def _direct_messages() -> None:
+    op.create_table(
         "mailboxes",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("account", sa.Integer(), nullable=False),
@@ -120,10 +141,41 @@ def _keys() -> None:
         sa.Column("envelope_id", sa.LargeBinary(16), nullable=False),
         sa.Column("sender", sa.Integer(), nullable=False),
         sa.Column("sender_device_id", sa.BigInteger(), nullable=False),
-        sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.Column("frame", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("account", "device_id", "envelope_id"),
+    )
+    op.create_index("ix_mailboxes_device", "mailboxes", ["account", "device_id"])
+    op.create_index("ix_mailboxes_envelope", "mailboxes", ["account", "device_id", "envelope_id"])
+    op.create_table(
+        "direct_log",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("envelope_id", sa.LargeBinary(16), nullable=False),
+        sa.Column("sender", sa.Integer(), nullable=False),
+        sa.Column("sender_device_id", sa.BigInteger(), nullable=False),
+        sa.Column("account", sa.Integer(), nullable=False),
+        sa.Column("device_id", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("sent", sa.BigInteger(), nullable=False),
+        sa.Column("delivered", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "sent_envelopes",
+        sa.Column("account", sa.Integer(), nullable=False),
+        sa.Column("device_id", sa.BigInteger(), nullable=False),
+        sa.Column("envelope_id", sa.LargeBinary(16), nullable=False),
+        sa.Column("digest", sa.LargeBinary(16), nullable=False),
+        sa.Column("time", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("account", "device_id", "envelope_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "correspondents",
+        sa.Column("sender", sa.Integer(), nullable=False),
+        sa.Column("recipient", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("sender", "recipient"),
+        sqlite_with_rowid=False,
     )
 
 

@@ -1,0 +1,201 @@
+"""How much waits for each device, in memory, and what a batch makes of mailboxes, their log and ids of envelopes.
+
+`MailState` is what the disk holds, no more. Rows of a batch are collected and written together at its end: until then
+no decision of the same batch reads them from the disk.
+"""
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from secure_chat.limits import MAX_KNOWN_PAIRS
+from secure_chat.storage.database import Database
+from secure_chat.storage.queries import direct as queries
+from secure_chat.storage.statements import Value
+
+DIGEST_BYTES: Final = 16
+
+DeviceKey: TypeAlias = tuple[int, int]
+"""An account's row number and the number of one of its devices."""
+EnvelopeKey: TypeAlias = tuple[int, int, bytes]
+"""The sender's account and device, and the id that it gave to an envelope."""
+Route: TypeAlias = tuple[DeviceKey, DeviceKey]
+"""From the recipient's device, whose mailbox it is, to the sender's."""
+Pair: TypeAlias = tuple[int, int]
+"""The account that has written, and the one that it has written to."""
+
+
+class SentEnvelope(msgspec.Struct, frozen=True, gc=False):
+    """An envelope that was taken before: a digest of its bytes, and when that was."""
+
+    digest: bytes  # 16
+    time: int  # milliseconds since 1970 UTC
+
+
+class Parcel(msgspec.Struct, frozen=True, gc=False):
+    """One envelope on its way into a mailbox. `size`: bytes of the envelope; `frame`: what the device will receive."""
+
+    envelope_id: bytes
+    digest: bytes
+    sender: DeviceKey
+    recipient: DeviceKey
+    size: int
+    frame: bytes
+
+
+class MailState:
+    """Numbers of what waits, by recipient's and sender's device; the newest number; pairs that have corresponded."""
+
+    def __init__(self, database: Database) -> None:
+        """Read it from the disk."""
+        self.waiting: dict[DeviceKey, dict[DeviceKey, int]] = {}
+        self.pairs: set[Pair] = set()  # not all of them
+        for account, device, sender, sender_device, count in database.all(queries.WAITING):
+            self.waiting.setdefault((account, device), {})[sender, sender_device] = count
+        rows = (database.one(queries.NEWEST), database.one(queries.MARK))
+        self.newest: int = max(row[0] for row in (*rows, (0,)) if row)  # a number is never used again
+
+    def set_waiting(self, route: Route, count: int) -> None:
+        """So much of this sender's device waits for this recipient's."""
+        recipient, sender = route
+        senders = self.waiting.setdefault(recipient, {})
+        if count:
+            senders[sender] = count
+        else:
+            senders.pop(sender, None)
+            if not senders:
+                del self.waiting[recipient]
+
+    def know_pairs(self, pairs: set[Pair]) -> None:
+        """These have corresponded; who is forgotten costs a look at the disk."""
+        if len(self.pairs) + len(pairs) > MAX_KNOWN_PAIRS:
+            self.pairs.clear()
+        self.pairs |= pairs
+
+
+class MailDraft:
+    """The mail of one batch on its way."""
+
+    def __init__(self, state: MailState, database: Database, now_ms: int) -> None:
+        self._state = state
+        self._database = database
+        self._now_ms = now_ms
+        self._newest = state.newest
+        self._waiting: dict[Route, int] = {}  # in place of what the state says
+        self._emptied: set[DeviceKey] = set()  # what the state says of these is over
+        self._sent: dict[EnvelopeKey, SentEnvelope] = {}
+        self._pairs: set[Pair] = set()
+        self._mail_rows: list[tuple[Value, ...]] = []
+        self._log_rows: list[tuple[Value, ...]] = []
+        self._sent_rows: list[tuple[Value, ...]] = []
+        self._delivered_rows: list[tuple[Value, ...]] = []
+
+    def copy(self) -> "MailDraft":
+        """A draft that can be thrown away by itself. All rows so far have been written."""
+        copy = MailDraft(self._state, self._database, self._now_ms)
+        copy._newest = self._newest
+        copy._waiting, copy._emptied = dict(self._waiting), set(self._emptied)
+        copy._sent, copy._pairs = dict(self._sent), set(self._pairs)
+        return copy
+
+    # --- what entries see ------------------------------------------------------------------------
+
+    def waiting(self, recipient: DeviceKey, sender: DeviceKey) -> int:
+        """How many envelopes of this sender's device wait for this recipient's."""
+        count = self._waiting.get((recipient, sender))
+        if count is not None:
+            return count
+        return 0 if recipient in self._emptied else self._state.waiting.get(recipient, {}).get(sender, 0)
+
+    def has_mail(self, recipient: DeviceKey) -> bool:
+        """Whether anything waits for this device."""
+        counts = {} if recipient in self._emptied else dict(self._state.waiting.get(recipient, {}))
+        counts.update({sender: count for (device, sender), count in self._waiting.items() if device == recipient})
+        return any(counts.values())
+
+    def sent(self, sender: DeviceKey, envelope_id: bytes) -> SentEnvelope | None:
+        """What this device has sent under this id, in this batch or in the last 48 hours."""
+        account, device = sender
+        sent = self._sent.get((account, device, envelope_id))
+        if sent is not None:
+            return sent
+        row = self._database.one(queries.SENT, account=account, device_id=device, envelope_id=envelope_id)
+        return SentEnvelope(*row) if row else None
+
+    def has_written(self, sender: int, recipient: int) -> bool:
+        """Whether the first account has ever sent the second one anything."""
+        pair = (sender, recipient)
+        if pair in self._pairs or pair in self._state.pairs:
+            return True
+        if self._database.one(queries.HAS_WRITTEN, sender=sender, recipient=recipient) is None:
+            return False
+        self._state.know_pairs({pair})  # the disk says so
+        return True
+
+    # --- what entries leave behind ---------------------------------------------------------------
+
+    def put(self, parcel: Parcel) -> int:
+        """Into the recipient's mailbox; tells its number there, which rises."""
+        self._newest = mail_id = self._newest + 1
+        envelope_id, sender, recipient, now = parcel.envelope_id, parcel.sender, parcel.recipient, self._now_ms
+        route = (recipient, sender)
+        self._waiting[route] = self.waiting(recipient, sender) + 1
+        self._mail_rows.append((mail_id, *recipient, envelope_id, *sender, now, parcel.frame))
+        self._log_rows.append((mail_id, envelope_id, *sender, *recipient, parcel.size, now, None))
+        self._sent_rows.append((*sender, envelope_id, parcel.digest, now))
+        self._sent[(*sender, envelope_id)] = SentEnvelope(parcel.digest, now)
+        return mail_id
+
+    def note_written(self, sender: int, recipient: int) -> None:
+        """The first account has sent the second one something."""
+        if not self.has_written(sender, recipient):
+            self._database.insert(queries.ADD_CORRESPONDENT, (sender, recipient))
+            self._pairs.add((sender, recipient))
+
+    def remove(self, recipient: DeviceKey, envelope_id: bytes) -> None:
+        """The recipient's device has it; nothing happens where nothing of this id waits."""
+        account, device = recipient
+        for mail_id, *sender in self._database.all(
+            queries.REMOVE_MAIL, account=account, device_id=device, envelope_id=envelope_id
+        ):
+            route = (recipient, (sender[0], sender[1]))
+            self._waiting[route] = self.waiting(*route) - 1
+            self._delivered_rows.append((self._now_ms, mail_id))
+
+    def empty(self, recipient: DeviceKey) -> None:
+        """Nothing waits for this device any more, and nobody ever gets it."""
+        self.flush()  # what the same batch has put there goes as well
+        account, device = recipient
+        self._database.execute(queries.FORGET_MAILBOX, account=account, device_id=device)
+        self._emptied.add(recipient)
+        self._waiting = {route: count for route, count in self._waiting.items() if route[0] != recipient}
+
+    def forget_pairs(self, sender: int) -> None:
+        """Whom this account has written to is of no use any more."""
+        self._database.execute(queries.FORGET_CORRESPONDENTS, sender=sender)
+        self._pairs = {pair for pair in self._pairs if pair[0] != sender}
+
+    # --- the end of a batch ----------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what was only collected."""
+        for statement, rows in (
+            (queries.ADD_MAIL, self._mail_rows),
+            (queries.ADD_TO_LOG, self._log_rows),
+            (queries.ADD_SENT, self._sent_rows),
+            (queries.SET_DELIVERED, self._delivered_rows),
+        ):
+            if rows:
+                self._database.insert_many(statement, rows)
+                rows.clear()
+
+    def become_current(self) -> None:
+        """Make the state what this batch has made of it; the disk has it. Cannot fail."""
+        state = self._state
+        state.newest = self._newest
+        for recipient in self._emptied:
+            state.waiting.pop(recipient, None)
+        for route, count in self._waiting.items():
+            state.set_waiting(route, count)
+        if self._pairs:
+            state.know_pairs(self._pairs)

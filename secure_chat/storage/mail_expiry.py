@@ -1,0 +1,66 @@
+"""What of direct messages has had its time: old mail, the log, ids of envelopes, traces of one-time prekeys."""
+
+from typing import Final
+
+from secure_chat.limits import (
+    DAY_MS,
+    DIRECT_LOG_DAYS,
+    DIRECT_REPEAT_HOURS,
+    MAILBOX_DAYS,
+    SPENT_PREKEY_DAYS,
+    SWEEP_ROWS,
+)
+from secure_chat.storage.database import Database
+from secure_chat.storage.mail import MailState
+from secure_chat.storage.queries import direct as queries
+from secure_chat.storage.queries import shelf
+
+HOUR_MS: Final = 60 * 60 * 1000
+
+
+class MailExpiry:
+    """Removes the oldest rows, some at a time. All tables here are in order of time."""
+
+    def __init__(self, database: Database, mail: MailState) -> None:
+        self._database = database
+        self._mail = mail
+        self.going_on = False  # the last step found as much as a step may
+
+    def step(self, now_ms: int) -> None:
+        """One transaction for each table, of at most `SWEEP_ROWS` rows."""
+        most = (
+            self._end_old_mail(now_ms - MAILBOX_DAYS * DAY_MS),
+            self._forget_ids(now_ms - DIRECT_REPEAT_HOURS * HOUR_MS),
+            self._forget_rows(now_ms),
+        )
+        self.going_on = max(most) >= SWEEP_ROWS
+
+    def _end_old_mail(self, before: int) -> int:
+        with self._database.transaction():
+            rows = self._database.all(queries.OLD_MAIL, before=before, rows=SWEEP_ROWS)
+            self._database.insert_many(queries.END_MAIL, [row[:1] for row in rows])
+        for _, *recipient, sender, sender_device in rows:  # the disk has it
+            route = ((recipient[0], recipient[1]), (sender, sender_device))
+            self._mail.set_waiting(route, self._mail.waiting[route[0]][route[1]] - 1)
+        return len(rows)
+
+    def _forget_ids(self, before: int) -> int:
+        """Of envelopes in the log that nobody sends again."""
+        with self._database.transaction():
+            mark = self._database.one(queries.MARK)
+            logged = self._database.all(queries.LOGGED_AFTER, mark=mark[0] if mark else 0, rows=SWEEP_ROWS)
+            old = [row for row in logged if row[4] < before]
+            if old:
+                self._database.insert_many(queries.FORGET_SENT, [(*row[:3], before) for row in old])
+                self._database.execute(queries.SET_MARK, row=old[-1][3])
+        return len(old)
+
+    def _forget_rows(self, now_ms: int) -> int:
+        with self._database.transaction():
+            return max(
+                self._database.execute_counting(statement, before=now_ms - days * DAY_MS, rows=SWEEP_ROWS)
+                for statement, days in (
+                    (queries.FORGET_LOG, DIRECT_LOG_DAYS),
+                    (shelf.FORGET_SPENT, SPENT_PREKEY_DAYS),
+                )
+            )

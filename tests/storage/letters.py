@@ -1,0 +1,70 @@
+"""Direct messages and prekeys for tests of the store: what is sealed in them is of no interest to it."""
+
+import secrets
+
+from secure_chat.protocol.envelope_header import EnvelopeHeader
+from secure_chat.storage.entries import AcknowledgeDirect, ClaimPrekeys, OutgoingPart, PublishPrekeys, SendDirect
+from secure_chat.storage.outcomes import Committed, DirectTaken, MailArrived
+from secure_chat.storage.records import Mail
+from tests.storage.opened import Member, Opened
+from tests.support.envelopes import address, envelope_between
+
+
+def part(sender: Member, recipient: Member, *, padded: int = 768, device: int = 0) -> OutgoingPart:
+    """A fresh envelope for the recipient's device, or for another one of its devices."""
+    device = device or recipient.device
+    ends = (address(sender.person.user_id, sender.device), address(recipient.person.user_id, device))
+    envelope = envelope_between(*ends, padded=padded)
+    return OutgoingPart(device, EnvelopeHeader.parse(envelope).envelope_id, envelope)
+
+
+def send(sender: Member, recipient: Member, *parts: OutgoingPart) -> SendDirect:
+    """A message, fresh unless its parts are given."""
+    parts = parts or (part(sender, recipient),)
+    return SendDirect(sender.account, sender.device, recipient.person.user_id, parts)
+
+
+def acknowledge(recipient: Member, *envelope_ids: bytes) -> AcknowledgeDirect:
+    return AcknowledgeDirect(recipient.account, recipient.device, envelope_ids)
+
+
+def sent(opened: Opened, sender: Member, recipient: Member) -> bytes:
+    """Send one; its id."""
+    entry = send(sender, recipient)
+    assert isinstance(opened.outcome(entry), DirectTaken)
+    return entry.parts[0].envelope_id
+
+
+def arrived(committed: Committed) -> list[MailArrived]:
+    return [change for change in committed.changes if isinstance(change, MailArrived)]
+
+
+def mailbox(opened: Opened, member: Member) -> list[Mail]:
+    """Everything that waits for the member's device, as the disk has it."""
+    found: list[Mail] = []
+    with opened.reader() as reader:
+        while page := reader.mail(
+            member.account, member.device, found[-1].mail_id if found else 0, rows=64, size=2**18
+        ):
+            found += page
+    return found
+
+
+def waiting_ids(opened: Opened, member: Member) -> list[bytes]:
+    return [mail.envelope_id for mail in mailbox(opened, member)]
+
+
+def one_time_prekeys(count: int) -> tuple[bytes, ...]:
+    """As many as are wanted. Their signatures are checked before the store sees them."""
+    return tuple(secrets.token_bytes(1288) for _ in range(count))
+
+
+def upload(
+    member: Member, one_time: tuple[bytes, ...], *, signed: bytes = b"", replace: bool = False
+) -> PublishPrekeys:
+    key = member.person.device.signing_key.raw
+    return PublishPrekeys(member.account, member.device, key, signed, one_time, replace)
+
+
+def claim(requester: Member, owner: Member) -> ClaimPrekeys:
+    return ClaimPrekeys(requester.account, owner.person.user_id, (owner.device,))
