@@ -817,10 +817,17 @@ class DeviceReplaced(ChatError):
 
 
 class StoreCloned(ChatError):
-    """This device's store was restored or is used in two places."""
+    """This device's store was restored or is used in two places: all its sessions are started anew."""
 
     code = "store.cloned"
     hint = "use one copy only; if you made none, tell your administrator"
+
+
+class StoreClonedAgain(ChatError):
+    """This device's store looks restored or used in two places again, and its sessions were started anew today."""
+
+    code = "store.cloned_again"
+    hint = "use one copy only; if there is none, the server may be lying: tell your administrator"
 
 
 class UsageInvalid(ChatError):

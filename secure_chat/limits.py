@@ -173,6 +173,13 @@ LOG_CLOSE_SECONDS: Final = 2.0  # for the last lines at the end of the process
 DAY_MS: Final = 24 * 60 * 60 * 1000  # milliseconds
 MAX_PREKEY_AHEAD_MS: Final = 1 * DAY_MS  # how wrong two honest clocks may be
 MAX_PREKEY_AGE_MS: Final = 60 * DAY_MS  # rotated weekly; after this the device counts as not seen
+SIGNED_PREKEY_ROTATION_MS: Final = 7 * DAY_MS  # what it opens is forward secret 40 days after the next one
+EARLY_ROTATION_MS: Final = 1 * DAY_MS  # between two rotations because a first message had no one-time prekey
+ONE_TIME_PREKEYS_SET_MS: Final = 60 * DAY_MS  # then all of them are replaced: what was handed out and never used ends
+OLD_PREKEY_SECRET_MS: Final = 40 * DAY_MS  # after its successor: a message waits 30 days at most
+START_ANEW_MS: Final = 1 * DAY_MS  # a lying server makes a device drop its sessions at most once in this time
+ONE_TIME_PREKEYS_A_PIECE: Final = 10  # made in one turn of the client's network thread: some milliseconds
+PREKEY_LOOK_SECONDS: Final = 3600.0  # between two looks whether a prekey has had its time
 
 ONE_TIME_PREKEYS_LIVE: Final = 400  # of one device on the shelf; half a megabyte
 ONE_TIME_PREKEYS_UPLOAD: Final = 100  # of one request: 129 KB, half a frame

@@ -5,9 +5,11 @@ connection is open while a passphrase is typed or derived from.
 """
 
 import contextlib
+import time
 from dataclasses import dataclass
 
 from secure_chat.client.channel import Channel, connect
+from secure_chat.client.direct.clones import note_copy
 from secure_chat.client.login_secret import derive_login_secret
 from secure_chat.client.server_identity import ServerIdentity
 from secure_chat.client.vault import login_state
@@ -23,7 +25,6 @@ from secure_chat.errors import (
     PassphraseChangePending,
     RateLimited,
     ServerSaidNonsense,
-    StoreCloned,
     TokenReused,
     TokenUnknown,
 )
@@ -152,12 +153,13 @@ class Entrance:
     def _welcomed(self, channel: Channel, welcome: Welcome, counter: int, *, resumed: bool) -> LoggedIn:
         if (welcome.user_id, welcome.name) != (self._account.user_id, self._account.name):
             raise ServerSaidNonsense("The server welcomes somebody else.")
-        told = None
+        told: ChatError | None = None
         if welcome.counter_before >= counter:
             if welcome.counter_before > MAX_LOGIN_COUNTER:
                 raise ServerSaidNonsense("The server counts more logins of this device than there can have been.")
-            login_state.raise_login_counter(self._vault, welcome.counter_before)
-            told = StoreCloned()
+            with self._vault.transaction() as transaction:
+                login_state.raise_login_counter(transaction, welcome.counter_before)
+                told = note_copy(transaction, time.time_ns() // 1_000_000)
         if welcome.token and resumed:
             self._take_successor(channel, welcome.token)
         elif welcome.token:

@@ -18,6 +18,7 @@ from secure_chat.client.vault.records import (
     ResumeTokens,
 )
 from secure_chat.client.vault.tables import SELF
+from secure_chat.client.vault.transaction import Transaction
 from secure_chat.client.vault.vault import Vault
 from secure_chat.e2ee.prekey_secrets import SignedPrekeySecret
 from secure_chat.errors import VaultDamaged
@@ -65,11 +66,10 @@ def next_login_counter(vault: Vault) -> int:
     return counter.value
 
 
-def raise_login_counter(vault: Vault, answered: int) -> None:
+def raise_login_counter(transaction: Transaction, answered: int) -> None:
     """Go on after the number that the server answered, when that was not below the own one."""
-    with vault.transaction() as transaction:
-        present = _present(transaction.get(LOGIN_COUNTER, SELF))
-        transaction.put(LOGIN_COUNTER, SELF, LoginCounter(max(present.value, answered + 1)))
+    present = _present(transaction.get(LOGIN_COUNTER, SELF))
+    transaction.put(LOGIN_COUNTER, SELF, LoginCounter(max(present.value, answered + 1)))
 
 
 def resume_tokens(vault: Vault) -> ResumeTokens:

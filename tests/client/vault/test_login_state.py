@@ -103,9 +103,11 @@ def test_the_counter_gives_each_number_once_also_after_a_restart(directory: Path
 
 def test_the_counter_goes_on_after_what_the_server_answered(vault: Vault) -> None:
     login_state.next_login_counter(vault)
-    login_state.raise_login_counter(vault, 40)
+    with vault.transaction() as transaction:
+        login_state.raise_login_counter(transaction, 40)
     assert login_state.next_login_counter(vault) == 42
-    login_state.raise_login_counter(vault, 7)
+    with vault.transaction() as transaction:
+        login_state.raise_login_counter(transaction, 7)
     assert login_state.next_login_counter(vault) == 43
 
 
