@@ -77,6 +77,11 @@ class Vault:
             header = read_header(self._database, IDENTITY_TAG)
         return header.open(IDENTITY_TAG, prepared)[0]
 
+    def truncate_log(self) -> None:
+        """Empty the log of changes beside the database: what a transaction has destroyed is nowhere from now on."""
+        with self._taking_turns():
+            self._database.truncate_log()
+
     # --- change of the passphrase ----------------------------------------------------------------
 
     @property

@@ -1,8 +1,10 @@
 """One device's vault for tests of its prekeys, with a clock that is set by hand."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from secure_chat.client.direct.own_prekeys import OwnPrekeys
@@ -27,15 +29,30 @@ class Clock:
         return self.now
 
 
-class Device:
-    """A device with its vault in `directory`."""
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A closed vault to copy: deriving its keys is slow on purpose."""
 
-    def __init__(self, directory: Path, new: NewVault | None = None, clock: Clock | None = None) -> None:
+    directory: Path
+    new: NewVault
+
+
+def make_template(parent: Path) -> Template:
+    """The vault of a new account."""
+    directory, new = private_directory(parent), new_account()
+    create_vault(directory, PASSPHRASE, new.identity.seed, new.write, cost=FLOOR).close()
+    return Template(directory, new)
+
+
+class Device:
+    """A device with its vault, copied to `directory`."""
+
+    def __init__(self, template: Template, directory: Path, clock: Clock | None = None) -> None:
+        shutil.copytree(template.directory, directory)
         self.directory = directory
-        self.new = new or new_account()
+        self.new = template.new
         self.clock = clock or Clock()
-        seed = self.new.identity.seed
-        self.vault: Vault = create_vault(directory, PASSPHRASE, seed, self.new.write, cost=FLOOR)
+        self.vault: Vault = open_vault(directory)
         self.prekeys = OwnPrekeys(self.vault, os.urandom, self.clock)
 
     def restart(self) -> None:
@@ -82,9 +99,9 @@ class Device:
 
 
 @contextmanager
-def device(parent: Path, clock: Clock | None = None) -> Iterator[Device]:
+def device(template: Template, directory: Path, clock: Clock | None = None) -> Iterator[Device]:
     """A device, closed at the end."""
-    made = Device(private_directory(parent), clock=clock)
+    made = Device(template, directory, clock)
     try:
         yield made
     finally:

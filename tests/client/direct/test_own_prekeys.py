@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,10 @@ from secure_chat.client.direct.prekey_records import ONE_TIME_PREKEYS, prekey_id
 from secure_chat.client.vault.records import SIGNED_PREKEYS
 from secure_chat.directory.prekeys import PublishedOneTimePrekey, PublishedSignedPrekey, SignedPrekey, check_fresh
 from secure_chat.errors import VaultDamaged
-from tests.client.direct.device import DAY, HOUR, Device, device
+from tests.client.direct.device import DAY, HOUR, Device
 from tests.client.vault.vaults import every_byte_on_disk, open_vault
 
 EK, OTHER_EK = b"\x01" * 32, b"\x02" * 32
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Device]:
-    with device(tmp_path) as made:
-        yield made
 
 
 def first_id(own: Device) -> bytes:
