@@ -1,6 +1,6 @@
 """Safety numbers: what two people compare to know that no key between them was exchanged, as digits and as QR code.
 
-PROTOCOL.md 26.2 and 26.3. Name, user id and server are inside: the same key elsewhere has another number.
+PROTOCOL.md 26.3 and 26.4. Name, user id and server are inside: the same key elsewhere has another number.
 """
 
 import hashlib
