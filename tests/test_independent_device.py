@@ -58,7 +58,7 @@ class Ours:
             seq=self.count,
             prev=self.prev,
             lists=LISTS,
-            body=TextBody(said).encode(),
+            body=TextBody(ref=None, text=said).encode(),
         )
         self.prev = core_hash(content)
         sealed = seal(self.session, 1, content, secrets.token_bytes, now_ms())
