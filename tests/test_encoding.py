@@ -60,6 +60,7 @@ def test_a_number_that_does_not_fit_is_not_written(value: int) -> None:
         Writer().u8(value)
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize("width", [15, 17])
 def test_a_field_of_another_width_is_not_written(width: int) -> None:
     """(negative test 49)"""
@@ -67,6 +68,7 @@ def test_a_field_of_another_width_is_not_written(width: int) -> None:
         Writer().fixed(bytes(width), 16)
 
 
+@pytest.mark.negative(49)
 def test_an_identifier_of_zeros_is_neither_written_nor_read() -> None:
     """(negative test 49)"""
     with pytest.raises(EncodingError):
@@ -157,6 +159,7 @@ def test_sixteen_bytes_are_22_characters_of_base64url_and_32_are_44_of_base64() 
     assert len(encode_base64(bytes(32))) == 44
 
 
+@pytest.mark.negative(43)
 @pytest.mark.parametrize(
     "text",
     [

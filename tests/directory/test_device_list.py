@@ -122,6 +122,7 @@ def test_an_identity_reset_with_new_devices_is_a_valid_list_of_the_same_account(
 # --- who signed it -------------------------------------------------------------------------------
 
 
+@pytest.mark.negative(8)
 def test_a_device_added_by_the_server_without_the_identity_is_refused() -> None:
     """(negative test 8)"""
     intruder = Device("intruder", 9)
@@ -151,6 +152,7 @@ def test_a_list_of_another_name_than_the_one_asked_for_is_refused(name: str) -> 
         check_first_contact(FIRST, name)
 
 
+@pytest.mark.negative(9)
 def test_an_entry_with_another_devices_signing_key_fails_its_proof_of_possession() -> None:
     """(negative test 9)"""
     stolen = BOB.entry(PHONE)  # bob's phone, his own valid entry, listed by alice
@@ -160,6 +162,7 @@ def test_an_entry_with_another_devices_signing_key_fails_its_proof_of_possession
             check_registration(ALICE.sign(replace(ALICE.device_list(LAPTOP), devices=(entry,))), "alice")
 
 
+@pytest.mark.negative(9)
 @pytest.mark.parametrize(
     "changed",
     [
@@ -174,6 +177,7 @@ def test_a_proof_of_possession_is_bound_to_number_and_keys(changed: Callable[[De
         check_registration(ALICE.sign(replace(ALICE.device_list(), devices=(changed(ALICE.entry(LAPTOP)),))), "alice")
 
 
+@pytest.mark.negative(9)
 def test_a_proof_of_possession_is_bound_to_its_account_and_identity() -> None:
     """(negative test 9)"""
     for other in (ALICE.with_new_identity(), Person("alicia")):
@@ -181,6 +185,7 @@ def test_a_proof_of_possession_is_bound_to_its_account_and_identity() -> None:
             check_registration(ALICE.sign(replace(ALICE.device_list(), devices=(other.entry(LAPTOP),))), "alice")
 
 
+@pytest.mark.negative(2)
 def test_a_list_under_a_small_order_identity_is_refused() -> None:
     """(negative test 2)"""
     neutral = IdentityPublicKey((1).to_bytes(32, "little"))
@@ -189,6 +194,7 @@ def test_a_list_under_a_small_order_identity_is_refused() -> None:
         check_first_contact(SignedDeviceList(device_list, neutral.raw + bytes(32)), "alice")
 
 
+@pytest.mark.negative(10)
 def test_an_identifier_that_equals_a_key_or_another_identifier_changes_no_check() -> None:
     """(negative test 10) Whatever the numbers look like, the signature is checked under the identity key."""
     alike = Device("alike", int.from_bytes(LAPTOP.signing_key.raw[:4], "big"))
@@ -206,6 +212,7 @@ def test_an_identifier_that_equals_a_key_or_another_identifier_changes_no_check(
 # --- the order of versions -----------------------------------------------------------------------
 
 
+@pytest.mark.negative(38)
 def test_an_older_list_is_refused() -> None:
     """(negative test 38)"""
     second = check_successor(first(), ALICE.signed_list(LAPTOP, PHONE, after=FIRST))
@@ -221,6 +228,7 @@ def test_a_missing_version_is_a_gap() -> None:
         check_successor(first(), ALICE.signed_list(LAPTOP, after=second))
 
 
+@pytest.mark.negative(7)
 def test_a_list_that_continues_another_one_is_refused() -> None:
     """(negative test 7, the part without a log)"""
     other_first = ALICE.sign(ALICE.device_list(LAPTOP, created=NOON + 1))
@@ -255,12 +263,14 @@ def test_a_list_does_not_pass_to_another_account_or_name() -> None:
 # --- numbers and keys are fixed for ever ---------------------------------------------------------
 
 
+@pytest.mark.negative(38)
 def test_an_old_number_with_new_keys_is_refused() -> None:
     """(negative test 38)"""
     with pytest.raises(DeviceListError, match="never change"):
         check_successor(first(), ALICE.signed_list(Device("another", LAPTOP.device_id), after=FIRST))
 
 
+@pytest.mark.negative(38)
 def test_a_key_under_a_new_number_is_refused() -> None:
     """(negative test 38)"""
     for signing, agreeing in (("laptop", "laptop"), ("laptop", "another"), ("another", "laptop")):
@@ -270,6 +280,7 @@ def test_a_key_under_a_new_number_is_refused() -> None:
             check_successor(first(), ALICE.signed_list(moved, after=FIRST))
 
 
+@pytest.mark.negative(38)
 def test_an_old_agreement_key_is_recognised_in_its_other_form() -> None:
     """(negative test 38) libsodium does not look at bit 255: with it set, the bytes differ and the key is the same."""
     moved = Device("another", 8)
@@ -278,6 +289,7 @@ def test_an_old_agreement_key_is_recognised_in_its_other_form() -> None:
         check_successor(first(), ALICE.signed_list(moved, after=FIRST))
 
 
+@pytest.mark.negative(38)
 def test_a_device_is_remembered_after_it_was_removed() -> None:
     """(negative test 38)"""
     second = check_successor(first(), ALICE.signed_list(PHONE, after=FIRST))
@@ -287,6 +299,7 @@ def test_a_device_is_remembered_after_it_was_removed() -> None:
         check_successor(second, impostor, first().device_list.seen_devices())
 
 
+@pytest.mark.negative(38)
 def test_a_list_under_a_new_identity_holds_no_device_of_the_old_one() -> None:
     """(negative test 38)"""
     reborn = ALICE.with_new_identity()
@@ -298,6 +311,7 @@ def test_a_list_under_a_new_identity_holds_no_device_of_the_old_one() -> None:
             check_successor(first(), reborn.signed_list(kept, after=FIRST))
 
 
+@pytest.mark.negative(38)
 def test_a_device_of_the_old_identity_does_not_come_back_later_either() -> None:
     """(negative test 38)"""
     reborn = ALICE.with_new_identity()
@@ -306,6 +320,7 @@ def test_a_device_of_the_old_identity_does_not_come_back_later_either() -> None:
         check_successor(second, reborn.signed_list(LAPTOP, PHONE, after=second), first().device_list.seen_devices())
 
 
+@pytest.mark.negative(59)
 @pytest.mark.parametrize("form", [lambda key: key, with_bit_255])
 def test_a_key_that_stands_twice_in_one_list_is_refused(form: Callable[[DeviceDhKey], DeviceDhKey]) -> None:
     """(negative test 59, within one list)"""
@@ -318,6 +333,7 @@ def test_a_key_that_stands_twice_in_one_list_is_refused(form: Callable[[DeviceDh
             check_registration(ALICE.signed_list(LAPTOP, twin), "alice")
 
 
+@pytest.mark.negative(38)
 def test_a_removed_device_is_not_found_in_the_newest_list() -> None:
     """(negative test 38)"""
     second = check_successor(first(), ALICE.signed_list(PHONE, after=FIRST))
@@ -346,6 +362,8 @@ COUNT_AT = 16 + 4 + 5 + 32 + 4 + 32 + 8  # of a list of "alice"
 TWO = ALICE.signed_list(LAPTOP, PHONE).encode()
 
 
+@pytest.mark.negative(49)
+@pytest.mark.negative(57)
 @pytest.mark.parametrize(
     "data",
     [
@@ -375,6 +393,7 @@ def test_malformed_bytes_are_refused(data: bytes) -> None:
         SignedDeviceList.parse(data)
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize(
     "device_list",
     [
@@ -404,6 +423,7 @@ def test_what_no_reader_would_take_is_not_written(device_list: DeviceList) -> No
         device_list.encode()
 
 
+@pytest.mark.negative(49)
 def test_a_signature_of_another_width_is_not_written() -> None:
     """(negative test 49)"""
     for width in (63, 65):
@@ -440,6 +460,7 @@ def test_every_list_is_read_as_it_was_written(device_list: DeviceList, signature
     assert len(signed.encode()) == 97 + len(device_list.name.encode()) + 140 * len(device_list.devices) + 64
 
 
+@pytest.mark.negative(34)
 @given(st.data())
 def test_any_bytes_are_one_list_exactly_or_an_encoding_error(data: st.DataObject) -> None:
     """(negative test 34, for device lists)"""

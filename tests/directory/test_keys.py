@@ -75,6 +75,7 @@ def test_a_signature_holds_under_its_key_tag_and_message_only() -> None:
             claimed.verify(name, message, claimed_signature)
 
 
+@pytest.mark.negative(2)
 @pytest.mark.parametrize("key", SMALL_ORDER_ED25519)
 @pytest.mark.parametrize("kind", [IdentityPublicKey, DeviceSigningKey])
 @pytest.mark.parametrize("response", [0, 1, 5])
@@ -89,6 +90,7 @@ def test_a_small_order_or_non_canonical_ed25519_key_verifies_nothing(
                 kind(point).verify("devlist", message, commitment + little_endian(response))
 
 
+@pytest.mark.negative(2)
 def test_another_library_accepts_the_forgery_that_is_refused_here() -> None:
     """(negative test 2, control) Otherwise the test above could not fail."""
     neutral = bytes.fromhex(SMALL_ORDER_ED25519[0])
@@ -98,6 +100,7 @@ def test_another_library_accepts_the_forgery_that_is_refused_here() -> None:
         IdentityPublicKey(neutral).verify("devlist", b"whatever", forged)
 
 
+@pytest.mark.negative(2)
 def test_a_signature_cannot_be_made_another_one_by_adding_the_order() -> None:
     """(negative test 2)"""
     signer = SigningKey(drawn("signer", 32))
@@ -107,6 +110,7 @@ def test_a_signature_cannot_be_made_another_one_by_adding_the_order() -> None:
         DeviceSigningKey(bytes(signer.verify_key)).verify("login", b"", signature[:32] + second)
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize("kind", [IdentityPublicKey, DeviceSigningKey, DeviceDhKey])
 @pytest.mark.parametrize("width", [0, 31, 33])
 def test_a_key_of_another_width_is_refused(
@@ -117,6 +121,7 @@ def test_a_key_of_another_width_is_refused(
         kind(b"\x09" * width)
 
 
+@pytest.mark.negative(1)
 @pytest.mark.parametrize("point", LOW_ORDER_U)
 @pytest.mark.parametrize("bit_255", [0, BIT_255])
 def test_a_low_order_x25519_key_is_refused(point: int, bit_255: int) -> None:
@@ -125,6 +130,7 @@ def test_a_low_order_x25519_key_is_refused(point: int, bit_255: int) -> None:
         DeviceDhKey(little_endian(point + bit_255))
 
 
+@pytest.mark.negative(1)
 @given(st.one_of(st.binary(min_size=32, max_size=32), st.integers(PRIME - 3, 2**255 - 1).map(little_endian)))
 def test_exactly_the_keys_that_libsodium_refuses_are_refused(raw: bytes) -> None:
     """(negative test 1, as far as parsing goes)"""
@@ -149,6 +155,7 @@ def test_two_ways_to_write_one_x25519_key_are_the_same_key(point: int, bit: bool
     assert not key.is_same_key_as(DeviceDhKey(little_endian(point + 100)))
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize("number", [-1, 0, 2**32])
 def test_a_device_has_a_number_of_32_bits_that_is_not_zero(number: int) -> None:
     """(negative test 49)"""

@@ -33,6 +33,7 @@ def test_the_types_have_their_published_numbers() -> None:
     }
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize(
     "data",
     [
@@ -54,6 +55,7 @@ def test_malformed_leaves_are_refused(data: bytes) -> None:
         Leaf.parse(data)
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize(
     "leaf",
     [
@@ -89,6 +91,7 @@ def test_every_leaf_is_read_as_it_was_written(
     assert Leaf.parse(leaf.encode()) == leaf
 
 
+@pytest.mark.negative(34)
 @given(st.one_of(st.binary(max_size=120), st.binary(max_size=6).map(lambda head: head + LEAF.encode()[len(head) :])))
 def test_any_bytes_are_one_leaf_exactly_or_an_encoding_error(data: bytes) -> None:
     """(negative test 34, for leaves)"""

@@ -18,6 +18,7 @@ def test_the_inviters_pin_is_a_tagged_hash_of_16_bytes() -> None:
     assert inviter_pin(ALICE.user_id, "alice", ALICE.identity_key) == hashlib.sha256(hashed).digest()[:16]
 
 
+@pytest.mark.negative(43)
 def test_another_account_name_or_identity_has_another_pin() -> None:
     """(negative test 43, the part of the pin)"""
     pins = {
@@ -29,6 +30,7 @@ def test_another_account_name_or_identity_has_another_pin() -> None:
     assert len(pins) == 4
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize("user_id", [bytes(16), b"\x01" * 15])
 def test_a_pin_of_no_account_is_not_made(user_id: bytes) -> None:
     """(negative test 49)"""

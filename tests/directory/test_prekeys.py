@@ -60,6 +60,7 @@ def test_prekeys_are_accepted_under_their_own_device_only() -> None:
                 published.check_signature(key, user_id, device_id)
 
 
+@pytest.mark.negative(4)
 def test_the_signatures_of_the_two_kinds_do_not_stand_for_each_other() -> None:
     """(negative test 4) Signatures swapped, and the struct of one kind under the tag of the other."""
     for published in (replace(SIGNED, signature=ONCE.signature), replace(ONCE, signature=SIGNED.signature)):
@@ -77,6 +78,7 @@ def test_the_signatures_of_the_two_kinds_do_not_stand_for_each_other() -> None:
             replace(published, signature=signature).check_signature(LAPTOP.signing_key, ALICE.user_id, LAPTOP.device_id)
 
 
+@pytest.mark.negative(4)
 def test_a_half_exchanged_for_another_one_breaks_the_signature() -> None:
     """(negative test 4)"""
     other = LAPTOP.one_time_prekey(ALICE, "another").prekey
@@ -101,6 +103,7 @@ def test_a_half_exchanged_for_another_one_breaks_the_signature() -> None:
             )
 
 
+@pytest.mark.negative(4)
 def test_a_kem_key_does_not_fit_into_the_place_of_an_x25519_key() -> None:
     """(negative test 4)"""
     with pytest.raises(EncodingError):
@@ -109,6 +112,7 @@ def test_a_kem_key_does_not_fit_into_the_place_of_an_x25519_key() -> None:
         KemPublicKey(ONCE.prekey.dh_key.raw)
 
 
+@pytest.mark.negative(1)
 def test_a_low_order_half_is_refused_when_parsed() -> None:
     """(negative test 1, as far as parsing goes)"""
     for data, at, parse in (
@@ -120,6 +124,8 @@ def test_a_low_order_half_is_refused_when_parsed() -> None:
                 parse(data[:at] + point + data[at + 32 :])
 
 
+@pytest.mark.negative(6)
+@pytest.mark.negative(49)
 @pytest.mark.parametrize(
     "data",
     [
@@ -138,6 +144,7 @@ def test_malformed_signed_prekeys_are_refused(data: bytes) -> None:
         PublishedSignedPrekey.parse(data)
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize(
     "data",
     [b"", ONCE.encode()[:-1], ONCE.encode() + b"\x00", SIGNED.encode(), bytes(8) + ONCE.encode()[8:]],
@@ -149,6 +156,7 @@ def test_malformed_one_time_prekeys_are_refused(data: bytes) -> None:
         PublishedOneTimePrekey.parse(data)
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize(
     "prekey",
     [
@@ -166,6 +174,7 @@ def test_what_no_reader_would_take_is_not_written(prekey: SignedPrekey | OneTime
         prekey.encode()
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize("width", [0, 1183, 1185])
 def test_a_kem_key_of_another_width_is_refused(width: int) -> None:
     """(negative test 49)"""
@@ -173,6 +182,7 @@ def test_a_kem_key_of_another_width_is_refused(width: int) -> None:
         KemPublicKey(bytes(width))
 
 
+@pytest.mark.negative(49)
 def test_no_payload_is_made_for_an_owner_of_zeros() -> None:
     """(negative test 49)"""
     for user_id, device_id in ((UserId(bytes(16)), 7), (UserId(b"\x01" * 17), 7), (ALICE.user_id, 0)):
@@ -183,6 +193,7 @@ def test_no_payload_is_made_for_an_owner_of_zeros() -> None:
 # --- dates and suites ----------------------------------------------------------------------------
 
 
+@pytest.mark.negative(50)
 def test_the_window_of_a_prekey_is_from_60_days_ago_to_a_day_ahead() -> None:
     """(negative test 50)"""
     assert (MAX_PREKEY_AGE_MS, MAX_PREKEY_AHEAD_MS) == (60 * DAY_MS, DAY_MS)
@@ -190,6 +201,7 @@ def test_the_window_of_a_prekey_is_from_60_days_ago_to_a_day_ahead() -> None:
         check_fresh(replace(SIGNED.prekey, created=created), NOON)
 
 
+@pytest.mark.negative(50)
 @pytest.mark.parametrize("created", [NOON + DAY_MS + 1, NOON + 25 * 3_600_000, 2**64 - 1])
 def test_a_prekey_from_more_than_a_day_ahead_is_refused(created: int) -> None:
     """(negative test 50)"""
@@ -198,6 +210,7 @@ def test_a_prekey_from_more_than_a_day_ahead_is_refused(created: int) -> None:
     assert not isinstance(refused.value, PrekeyTooOld)
 
 
+@pytest.mark.negative(50)
 @pytest.mark.parametrize("created", [NOON - 60 * DAY_MS - 1, NOON - 61 * DAY_MS, 0])
 def test_a_prekey_of_more_than_60_days_means_a_device_not_seen(created: int) -> None:
     """(negative test 50)"""
@@ -205,6 +218,7 @@ def test_a_prekey_of_more_than_60_days_means_a_device_not_seen(created: int) -> 
         check_fresh(replace(SIGNED.prekey, created=created), NOON)
 
 
+@pytest.mark.negative(50)
 def test_a_prekey_older_than_one_already_seen_is_refused() -> None:
     """(negative test 50)"""
     seen = SeenPrekey().including(SIGNED.prekey)
@@ -214,6 +228,7 @@ def test_a_prekey_older_than_one_already_seen_is_refused() -> None:
         check_not_behind(replace(SIGNED.prekey, created=NOON - 1), seen)
 
 
+@pytest.mark.negative(74)
 def test_a_lowered_suite_is_refused() -> None:
     """(negative test 74)"""
     newer = replace(SIGNED.prekey, suite_max=2)
@@ -224,6 +239,8 @@ def test_a_lowered_suite_is_refused() -> None:
         check_not_behind(replace(newer, suite_max=1, created=NOON + DAY_MS), seen)
 
 
+@pytest.mark.negative(50)
+@pytest.mark.negative(74)
 def test_what_was_seen_never_falls_back() -> None:
     """(negative tests 50 and 74)"""
     newest = replace(SIGNED.prekey, created=NOON + 5, suite_max=1)
@@ -253,6 +270,7 @@ def test_every_prekey_is_read_as_it_was_written(
     assert PublishedOneTimePrekey.parse(once.encode()) == once
 
 
+@pytest.mark.negative(34)
 @given(st.data())
 def test_any_bytes_are_one_prekey_exactly_or_an_encoding_error(data: st.DataObject) -> None:
     """(negative test 34, for prekeys)"""

@@ -34,6 +34,7 @@ def cases(name: str, *path: str) -> list[Any]:
     return [pytest.param(row, id=row["what"]) for row in rows]
 
 
+@pytest.mark.negative(49)
 @pytest.mark.parametrize("name", sorted(vectors.all_vectors()))
 def test_the_vectors_are_frozen(name: str) -> None:
     """(negative test 49) A change of one byte anywhere in an encoding, a tag or a signature shows here."""
@@ -59,6 +60,11 @@ def test_a_valid_list_is_read_field_by_field(vector: Any) -> None:
     assert check_first_contact(signed, vector["name"]).digest.hex() == vector["digest"]
 
 
+@pytest.mark.negative(2)
+@pytest.mark.negative(8)
+@pytest.mark.negative(9)
+@pytest.mark.negative(49)
+@pytest.mark.negative(57)
 @pytest.mark.parametrize("vector", cases("device_lists.json", "invalid"))
 def test_an_invalid_list_is_refused_for_its_reason(vector: Any) -> None:
     """(negative tests 2, 8, 9, 49 and 57)"""
@@ -67,6 +73,8 @@ def test_an_invalid_list_is_refused_for_its_reason(vector: Any) -> None:
     assert refused.value.code == vector["error"]
 
 
+@pytest.mark.negative(7)
+@pytest.mark.negative(38)
 @pytest.mark.parametrize("vector", cases("successors.json", "cases"))
 def test_a_list_follows_another_or_is_refused_for_its_reason(vector: Any) -> None:
     """(negative tests 7 and 38)"""
@@ -104,6 +112,8 @@ def test_valid_prekeys_are_read_field_by_field() -> None:
     assert (signed.prekey.suite_max, signed.prekey.created) == (page["signed"]["suite_max"], page["signed"]["created"])
 
 
+@pytest.mark.negative(4)
+@pytest.mark.negative(49)
 @pytest.mark.parametrize(
     ("kind", "vector"),
     [
@@ -123,6 +133,7 @@ def test_an_invalid_prekey_is_refused_for_its_reason(
     assert refused.value.code == vector["error"]
 
 
+@pytest.mark.negative(49)
 def test_leaves_are_read_field_by_field_and_invalid_ones_refused() -> None:
     """(negative test 49)"""
     page = loaded("leaves.json")
