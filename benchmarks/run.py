@@ -18,6 +18,7 @@ from typing import Final
 
 from benchmarks.attack import resume_under_attack
 from benchmarks.crowd import Crowd, enter
+from benchmarks.letters import Correspondent, correspond
 from benchmarks.measure import LOAD_CPU, SERVER_CPU, cpu_of, pin, resident_bytes
 from tests.support.installation import Installation, ServerProcess
 from tests.support.terminal import CLIENT, PersonAtTerminal, leave
@@ -25,6 +26,7 @@ from tests.support.wire_client import WireClient
 
 TEXT: Final = "hello there, this is a message of one hundred characters, the way people write them in a room of it"
 SENDERS: Final = 10
+LETTER_WRITERS: Final = 12
 ROOM: Final = "bench"
 SETTLE_SECONDS: Final = 3.0
 STARTS: Final = 5
@@ -79,6 +81,30 @@ def fanout(members: int, window: int, seconds: float, bar: float, name: str) -> 
     return [
         Figure(name, cost.cpu_us / deliveries, "us of CPU a delivery", bar),
         Figure(f"{name}, deliveries", deliveries / wall, "a second of wall time"),
+    ]
+
+
+def relay(window: int, seconds: float, bar: float | None, name: str) -> list[Figure]:
+    """CPU of the server for a direct message, accepted, delivered and acknowledged; each sender has his recipient."""
+    with server(2 * LETTER_WRITERS) as (installation, process, names), ExitStack() as stack:
+        clients = connect_all(stack, installation, names)
+        people = [Correspondent(client, installation.people[name]) for client, name in zip(clients, names, strict=True)]
+        for writer, recipient in zip(people[:LETTER_WRITERS], people[LETTER_WRITERS:], strict=True):
+            writer.writes_to = recipient
+        correspond(people, window, 1.0)
+        gc.collect()
+        gc.disable()
+        try:
+            before = sum(person.sent for person in people)
+            started = time.monotonic()
+            with cpu_of(process.pid) as cost:
+                relayed = correspond(people, window, seconds) - before
+            wall = time.monotonic() - started
+        finally:
+            gc.enable()
+    return [
+        Figure(name, cost.cpu_us / relayed, "us of CPU a direct message", bar),
+        Figure(f"{name}, messages", relayed / wall, "a second of wall time"),
     ]
 
 
@@ -164,6 +190,8 @@ SCENARIOS: Final[dict[str, Callable[[], list[Figure]]]] = {
     "fanout500": lambda: fanout(500, 4, 8.0, 1.6, "fan-out to 500"),
     "fanout1000": lambda: fanout(1000, 4, 8.0, 1.6, "fan-out to 1,000"),
     "flood1000": lambda: fanout(1000, 40, 8.0, 0.6, "flood to 1,000"),
+    "dm": lambda: relay(4, 6.0, 60.0, "relay of direct messages"),
+    "dm1": lambda: relay(1, 4.0, None, "relay, one under way each"),
     "idle": idle,
     "resume": resume,
     "churn": churn,

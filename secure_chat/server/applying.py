@@ -8,7 +8,7 @@ from typing import Final
 from secure_chat.errors import ChatError
 from secure_chat.limits import MAX_FRAME_BYTES
 from secure_chat.protocol.codec import encode
-from secure_chat.protocol.events import SessionReplaced
+from secure_chat.protocol.events import InviteMade, SessionReplaced
 from secure_chat.protocol.states import State
 from secure_chat.server.closing import Closing
 from secure_chat.server.connection import Connection
@@ -16,16 +16,22 @@ from secure_chat.server.connections import Connections
 from secure_chat.server.credits import Backlog, Credits
 from secure_chat.server.deadlines import Durations
 from secure_chat.server.delivery import Delivery
-from secure_chat.server.items import Announcement, Answer, Disconnected, Limited, Reply
+from secure_chat.server.items import Announcement, Answer, Disconnected, Limited, MailPage, Reply
+from secure_chat.server.mailboxes import Mailboxes
 from secure_chat.server.replies import welcome
 from secure_chat.server.requests import Requests
 from secure_chat.server.session import Session
 from secure_chat.storage.outcomes import (
     Change,
+    InviteKept,
+    InviteWasUsed,
     LoggedIn,
+    MailArrived,
+    MailGone,
     MembershipBegan,
     MembershipEnded,
     Opened,
+    PrekeysRunLow,
     Refused,
     SessionsEnded,
 )
@@ -43,6 +49,7 @@ class Applying:
         "_credits",
         "_delivery",
         "_durations",
+        "_mailboxes",
         "_requests",
         "disconnected",
     )
@@ -51,6 +58,7 @@ class Applying:
         self,
         connections: Connections,
         delivery: Delivery,
+        mailboxes: Mailboxes,
         closing: Closing,
         requests: Requests,
         credits_: Credits,
@@ -59,6 +67,7 @@ class Applying:
     ) -> None:
         self._connections = connections
         self._delivery = delivery
+        self._mailboxes = mailboxes
         self._closing = closing
         self._requests = requests
         self._credits = credits_
@@ -75,13 +84,12 @@ class Applying:
             self._replies(announcement, ends, now)
         for room, blobs in announcement.appended.items():
             self._delivery.append(room, blobs)
-        for change in announcement.changes:
-            if isinstance(change, SessionsEnded):
-                self._end_sessions(change, now)
         for serial in announcement.replaced:
             connection = self._connections.by_serial.get(serial)
             if connection is not None:
                 self._closing.begin(connection, encode(SessionReplaced()), "session.replaced", now)
+        for change in announcement.changes:
+            self._change(change, now)
         for notice in announcement.notices:
             self._delivery.notify(notice)
 
@@ -96,6 +104,20 @@ class Applying:
             elif isinstance(change, MembershipBegan):
                 ends.pop((change.room, change.account), None)
         return ends
+
+    def _change(self, change: Change, now: float) -> None:
+        """What is no membership, in order, once the replies are said: a welcome comes before the mail after it."""
+        match change:
+            case MailArrived():
+                self._mailboxes.arrived(change)
+            case MailGone():
+                self._mailboxes.gone(change)
+            case PrekeysRunLow():
+                self._mailboxes.prekeys_low(change)
+            case InviteWasUsed():
+                self._mailboxes.invite_used(change)
+            case SessionsEnded():
+                self._end_sessions(change, now)
 
     def _replies(self, announcement: Announcement, ends: dict[tuple[str, int], int], now: float) -> None:
         by_serial, give_entry, say = self._connections.by_serial, self._credits.give_entry, self._delivery.say
@@ -115,6 +137,9 @@ class Applying:
                 self._open(connection, reply.outcome, announcement, ends)
             elif isinstance(reply.outcome, LoggedIn):
                 self._log_in(connection, reply, reply.outcome, now)
+            elif isinstance(reply.outcome, InviteKept):
+                made = InviteMade(reply.id, _token(connection, reply), reply.outcome.expires)
+                say(connection, encode(made))
             elif isinstance(reply.outcome, Refused):
                 self._refused(connection, reply, reply.outcome, now)
 
@@ -142,8 +167,9 @@ class Applying:
         connection.state_since = connection.input_at = now
         self._connections.enter_account(connection, outcome.account)
         self._connections.watch(connection, now + self._durations.idle)
-        self._delivery.say(connection, welcome(reply.id, outcome, connection.token, time_ms))
-        connection.token = connection.nonce = b""  # said once; never needed again
+        self._delivery.say(connection, welcome(reply.id, outcome, _token(connection, reply), time_ms))
+        connection.nonce = b""  # never needed again
+        self._mailboxes.begin(connection, has_mail=outcome.has_mail)
         logger.info("%s has logged in from %s as device %08x", outcome.name, connection.address, outcome.device)
 
     def _leave(self, serial: int, outcome: LoggedIn) -> None:
@@ -151,6 +177,7 @@ class Applying:
         self.disconnected.append(Disconnected(serial, outcome.account, outcome.device))
 
     def _refused(self, connection: Connection, reply: Reply, outcome: Refused, now: float) -> None:
+        _token(connection, reply)
         if connection.state in (State.AUTHENTICATING, State.CLOSING):
             self._closing.begin(connection, reply.frame, outcome.error.code, now)
             return
@@ -170,15 +197,17 @@ class Applying:
 
     def answer(self, answer: Answer, now: float) -> None:
         """What the reader or the pool has found for a request."""
+        connection, result = self._connections.by_serial.get(answer.serial), answer.result
+        if isinstance(result, MailPage):  # nobody asked for it: it costs no credit and nobody's rate
+            self._mailboxes.answered(connection, result.rows, now)
+            return
         if answer.seconds:
             self._requests.charge_read(answer.account, answer.seconds, now)
-        connection = self._connections.by_serial.get(answer.serial)
         if connection is None or connection.gone:
             return
         self._credits.give_read(connection)
         if connection.closing is not None:
             return
-        result = answer.result
         if isinstance(result, ChatError):
             self._requests.refuse(connection, answer.id, result, connection.state is State.AUTHENTICATING, now)
         elif isinstance(result, Limited):
@@ -193,3 +222,14 @@ class Applying:
         connection.state_since = now
         self._connections.watch(connection, now + self._durations.limited)
         self._delivery.say(connection, limited.frame)
+
+
+def _token(connection: Connection, reply: Reply) -> bytes:
+    """What was drawn for this request, or nothing: said once, then forgotten."""
+    tokens = connection.tokens
+    if tokens is None:
+        return b""
+    token = tokens.pop(reply.id, b"")
+    if not tokens:
+        connection.tokens = None
+    return token

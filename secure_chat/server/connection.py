@@ -10,6 +10,7 @@ from secure_chat.protocol.frames import FrameReader
 from secure_chat.protocol.states import Role, State
 from secure_chat.server.cursor import Cursor
 from secure_chat.server.items import Origin, TlsIdentity
+from secure_chat.server.mailbox import Mailbox
 from secure_chat.server.session import LimitedSession, Session
 from secure_chat.server.tls_channel import TlsChannel
 
@@ -66,6 +67,7 @@ class Connection:
         "interest",
         "internal_errors",
         "limited",
+        "mailbox",
         "nonce",
         "origin",
         "pending",
@@ -79,7 +81,7 @@ class Connection:
         "socket",
         "state",
         "state_since",
-        "token",
+        "tokens",
         "waiting",
     )
 
@@ -104,7 +106,7 @@ class Connection:
         self.session: Session | None = None
         self.limited: LimitedSession | None = None
         self.nonce = b""
-        self.token = b""  # drawn for the login that is being decided
+        self.tokens: dict[int, bytes] | None = None  # drawn for what is being decided, by the request's id
 
         # what is under way
         self.credit_entries = 0
@@ -117,6 +119,7 @@ class Connection:
         self.direct_bytes = 0
         self.pending = b""  # ciphertext that the socket has not taken
         self.cursors = NO_CURSORS  # by room
+        self.mailbox: Mailbox | None = None  # from the welcome on
         self.queued = False  # the delivery looks at it in its next pass
         self.interest = 0  # the events it is polled for
 

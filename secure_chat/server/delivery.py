@@ -1,4 +1,4 @@
-"""From rings to sockets: sweeps over the readers of each room, replies first, within the budget of a turn."""
+"""From rings to sockets: sweeps over each room's readers, replies and mail, within the budget of a turn."""
 
 import time
 from collections import deque
@@ -9,6 +9,7 @@ from secure_chat.limits import DELIVERY_SECONDS, MAX_JOINED_BYTES, MAX_SENDS_A_T
 from secure_chat.server.connection import NEVER, NO_CURSORS, Connection, Hold
 from secure_chat.server.cursor import Cursor, RoomReaders
 from secure_chat.server.items import Notice
+from secure_chat.server.mailbox import Mailbox
 from secure_chat.server.ring import Piece, Rings
 from secure_chat.server.writing import Writing
 from secure_chat.storage.outcomes import Blob, Opened
@@ -17,13 +18,13 @@ CLOCK_EVERY: Final = 8  # sends between two looks at the clock
 
 
 class Delivery:
-    """Everything one I/O thread has to write to logged-in connections: replies, then room events.
+    """Everything one I/O thread has to write to logged-in connections: replies, then mail and room events.
 
     A room with new events is dirty until a sweep has offered them to every reader. A connection that was blocked, or
-    that has replies, is queued and served by itself.
+    that has replies or mail, is queued and served by itself.
     """
 
-    __slots__ = ("_dirty", "_ended", "_queue", "_rings", "_rooms", "_writing", "relieved")
+    __slots__ = ("_dirty", "_ended", "_queue", "_rings", "_rooms", "_writing", "emptied", "relieved")
 
     def __init__(self, writing: Writing, rings: Rings) -> None:
         self._writing = writing
@@ -33,6 +34,7 @@ class Delivery:
         self._queue: deque[Connection] = deque()
         self._ended: list[Cursor[Connection]] = []  # cursors that have come to their end in this sweep
         self.relieved: list[Connection] = []  # their replies are out; they may be read again
+        self.emptied: list[Connection] = []  # their mail is out; the next page of it may be read
 
     # --- what is to be written -------------------------------------------------------------------
 
@@ -54,7 +56,7 @@ class Delivery:
             self._queue.append(connection)
 
     def queue(self, connection: Connection) -> None:
-        """Serve it in the next pass: it can be written to again."""
+        """Serve it in the next pass: it can be written to again, or it has mail."""
         if not connection.queued:
             connection.queued = True
             self._queue.append(connection)
@@ -114,6 +116,7 @@ class Delivery:
         """The connection reads nothing any more."""
         for cursor in list(connection.cursors.values()):
             self._remove(cursor)
+        connection.mailbox = None
 
     # --- the pass ----------------------------------------------------------------------------------
 
@@ -180,11 +183,16 @@ class Delivery:
         return sends
 
     def _serve(self, connection: Connection, now: float) -> None:
-        """One write to one connection: its replies, then of one room that it lags behind in."""
+        """One write to one connection: its replies, then its mail, then of one room that it lags behind in.
+
+        Mail comes before rooms and cannot hold them up: there is no more than the window before the peer answers.
+        """
         if connection.blocked_since or connection.gone or connection.closing is not None:
             return
         frames = self._take_replies(connection) if connection.direct is not None else b""
-        cursor = None if connection.direct is not None else self._lagging(connection)
+        if connection.direct is None and connection.mailbox is not None and connection.mailbox.waits is not None:
+            frames += self._take_mail(connection, connection.mailbox, MAX_JOINED_BYTES - len(frames))
+        cursor = None if self._has_own(connection) else self._lagging(connection)
         if cursor is not None:
             piece = cursor.next_piece()
             if not frames or len(frames) + len(piece.frames) <= MAX_JOINED_BYTES:
@@ -197,8 +205,14 @@ class Delivery:
         self._writing.write(connection, frames, now)
         if cursor is not None and cursor.has_ended:
             self._remove(cursor)
-        if not connection.blocked_since and (connection.direct is not None or self._lagging(connection) is not None):
+        if not connection.blocked_since and (self._has_own(connection) or self._lagging(connection) is not None):
             self.queue(connection)
+
+    @staticmethod
+    def _has_own(connection: Connection) -> bool:
+        """Whether there is something left for this connection alone."""
+        mailbox = connection.mailbox
+        return connection.direct is not None or (mailbox is not None and mailbox.waits is not None)
 
     def _lagging(self, connection: Connection) -> Cursor[Connection] | None:
         for cursor in connection.cursors.values():
@@ -212,6 +226,12 @@ class Delivery:
         if connection.hold is Hold.REPLIES and connection.direct_bytes < MAX_WAITING_REPLIES_BYTES:
             connection.hold = Hold.TURN
             self.relieved.append(connection)
+        return frames
+
+    def _take_mail(self, connection: Connection, mailbox: Mailbox, limit: int) -> bytes:
+        frames = mailbox.take(limit)
+        if mailbox.waits is None:
+            self.emptied.append(connection)
         return frames
 
     # --- cursors -----------------------------------------------------------------------------------

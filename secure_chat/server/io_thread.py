@@ -36,6 +36,7 @@ from secure_chat.server.items import (
     SupervisorItem,
 )
 from secure_chat.server.journal_inbox import JournalInbox
+from secure_chat.server.mailboxes import Mailboxes
 from secure_chat.server.poller import BROKEN, READABLE, WRITABLE, make_poller
 from secure_chat.server.reading import Reading
 from secure_chat.server.requests import Requests
@@ -103,7 +104,8 @@ class IoThread:
         writing = self._writing = Writing(self._connections, memory, durations)
         delivery = self._delivery = Delivery(writing, Rings(configuration.rings_bytes // threads))
         closing = self._closing = Closing(self._connections, writing, delivery, durations, scratch)
-        self._requests = Requests(live, services, self._credits, delivery, closing)
+        mailboxes = self._mailboxes = Mailboxes(self._connections, delivery, services.reader, threads)
+        self._requests = Requests(live, services, self._credits, delivery, mailboxes, closing)
         self._reading = Reading(
             self._connections,
             memory,
@@ -118,7 +120,8 @@ class IoThread:
         self._handshakes = Handshakes(self._connections, memory, scratch, live.tls, self._reading.greet)
         self._expiry = Expiry(self._connections, delivery, closing, durations)
         self._applying = Applying(
-            self._connections, delivery, closing, self._requests, self._credits, self._backlog, durations
+            *(self._connections, delivery, mailboxes, closing),
+            *(self._requests, self._credits, self._backlog, durations),
         )
 
     def run(self) -> None:
@@ -157,6 +160,7 @@ class IoThread:
         self._submit(now)
         self._handshakes.advance(now, now + HANDSHAKES_PART * limits.TURN_SECONDS, time.monotonic)
         self._delivery.deliver(now)
+        self._mailboxes.go_on(now)
         self._expiry.look(now)
         if self._goodbye is not None:
             self._say_goodbye(self._goodbye, now)
@@ -174,6 +178,9 @@ class IoThread:
         if self._ends_at is not None:
             until_end = max(0.0, (self._ends_at if self._goodbye is None else self._goodbye_at) - now)
             wait = until_end if wait is None else min(wait, until_end)
+        if self._mailboxes.retry_at is not None:
+            until_retry = max(0.0, self._mailboxes.retry_at - now)
+            wait = until_retry if wait is None else min(wait, until_retry)
         if self._reading.starved:
             wait = STARVED_PATIENCE_SECONDS if wait is None else min(wait, STARVED_PATIENCE_SECONDS)
         return wait

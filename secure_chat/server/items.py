@@ -13,6 +13,7 @@ from secure_chat.server.inbox import Inbox
 from secure_chat.server.session import LimitedSession, Session
 from secure_chat.storage.entries import AnyEntry
 from secure_chat.storage.outcomes import Blob, Change, Outcome
+from secure_chat.storage.records import Mail
 
 
 class Origin(msgspec.Struct, frozen=True, gc=False):
@@ -56,7 +57,16 @@ class PresenceRequest(msgspec.Struct, frozen=True, gc=False):
     id: int
 
 
-HandlerResult: TypeAlias = bytes | AnyEntry | WithToken | ReadRequest | AuthenticationRequest | PresenceRequest | None
+class Deferral(msgspec.Struct, frozen=True, gc=False):
+    """These envelopes leave the connection's window at once; nothing is written. `id` is the request's."""
+
+    id: int
+    envelope_ids: Sequence[bytes]
+
+
+HandlerResult: TypeAlias = (
+    bytes | AnyEntry | WithToken | ReadRequest | AuthenticationRequest | PresenceRequest | Deferral | None
+)
 """bytes: a whole frame, sent at once. None: there is no reply (pong)."""
 
 
@@ -78,16 +88,23 @@ class Limited(msgspec.Struct, frozen=True, gc=False):
     frame: bytes
 
 
+class MailPage(msgspec.Struct, frozen=True, gc=False):
+    """The next of a device's mail, ascending; None: it could not be read now."""
+
+    rows: Sequence[Mail] | None
+
+
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """What the reader or the pool has found for the request `id` of the connection `serial`.
 
     bytes: the whole reply frame. An entry, with its token or without: to the journal next. `Limited`: the connection
-    may recover now. An error: refused; whoever was authenticating is answered and closed.
+    may recover now. An error: refused; whoever was authenticating is answered and closed. `MailPage`: no request of the
+    wire stands behind it.
     """
 
     serial: int
     id: int
-    result: bytes | AnyEntry | WithToken | Limited | ChatError
+    result: bytes | AnyEntry | WithToken | Limited | MailPage | ChatError
     account: int = 0  # who pays for it, connected or not
     seconds: float = 0.0  # of the reader's work
 

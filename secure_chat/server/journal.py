@@ -26,7 +26,7 @@ from secure_chat.server.services import IoItem, Presence, Store
 from secure_chat.server.session import Session
 from secure_chat.server.watchdog import Heartbeat
 from secure_chat.storage.entries import AnyEntry, TouchSession
-from secure_chat.storage.outcomes import Committed, LoggedIn, Opened, Outcome, Refused
+from secure_chat.storage.outcomes import Committed, InviteKept, LoggedIn, Opened, Outcome, Refused
 
 logger: Final = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class Journal:
         announcements: Sequence[Announcement],
         now: float,
     ) -> Reply:
-        told = outcome if isinstance(outcome, LoggedIn | Opened | Refused) else None
+        told = outcome if isinstance(outcome, LoggedIn | Opened | InviteKept | Refused) else None
         if isinstance(outcome, LoggedIn):
             self._log_in(Origin(io_thread, submission.serial), outcome, announcements, now)
         return Reply(submission.serial, submission.id, acknowledge(submission.id, outcome), submission.size, told)

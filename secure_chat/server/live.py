@@ -46,7 +46,9 @@ def check(settings: Settings, now: datetime) -> Checked:
         leaf_hash=identity.leaf_hash,
         log_public_key=identity.log_public_key,
     )
-    facts = ServerFacts(identity.server_id, settings.registration, settings.login.bcrypt_cost)
+    facts = ServerFacts(
+        identity.server_id, settings.registration, settings.login.bcrypt_cost, settings.invites.by_members
+    )
     live = Live(tls=tls, registration=settings.registration, rates=settings.rates, handler=Dispatcher(facts))
     return Checked(settings, identity, live)
 

@@ -8,6 +8,8 @@ from secure_chat.errors import RateLimited
 from secure_chat.protocol import commands as c
 from secure_chat.server.settings.model import Rates
 
+SECONDS_PER_MINUTE: Final = 60
+
 
 class TokenBucket:
     """`burst` tokens at most, `rate` new ones a second; it starts full. `now` is seconds, monotonic."""
@@ -43,6 +45,9 @@ class Kind(enum.Enum):
     POSTS = "posts"
     JOINS = "joins"
     READS = "reads"
+    DIRECTS = "directs"
+    ACKNOWLEDGEMENTS = "acknowledgements"
+    CLAIMS = "claims"
 
 
 KINDS: Final[dict[type[c.Command], Kind]] = {
@@ -58,6 +63,15 @@ KINDS: Final[dict[type[c.Command], Kind]] = {
     c.RoomMembers: Kind.READS,
     c.UserList: Kind.READS,
     c.PassphraseChange: Kind.READS,
+    c.DirectSend: Kind.DIRECTS,
+    c.DirectAcknowledge: Kind.ACKNOWLEDGEMENTS,
+    c.DirectDefer: Kind.ACKNOWLEDGEMENTS,
+    c.PrekeysClaim: Kind.CLAIMS,
+    c.PrekeysPublish: Kind.READS,
+    c.DeviceListQuery: Kind.READS,
+    c.InviteCreate: Kind.JOINS,
+    c.InviteOwn: Kind.READS,
+    c.InviteSettle: Kind.JOINS,
 }
 """Which bucket a command takes from; what is absent is bounded by credits and turns alone."""
 
@@ -71,6 +85,12 @@ def rate_and_burst(rates: Rates, kind: Kind) -> tuple[float, float]:
             return rates.joins_per_second, rates.joins_burst
         case Kind.READS:
             return rates.reads_per_second, rates.reads_burst
+        case Kind.DIRECTS:
+            return rates.directs_per_second, rates.directs_burst
+        case Kind.ACKNOWLEDGEMENTS:
+            return rates.acknowledgements_per_second, rates.acknowledgements_burst
+        case Kind.CLAIMS:
+            return rates.claims_per_minute / SECONDS_PER_MINUTE, rates.claims_burst
 
 
 class RateLimits:

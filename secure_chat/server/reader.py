@@ -1,28 +1,52 @@
-"""The thread that looks things up: history, search, rooms and members, over a connection of its own."""
+"""The thread that looks things up: history, search, rooms, people, mail, over a connection of its own."""
 
 import logging
 import time
 from collections.abc import Callable
 from contextlib import closing
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from secure_chat.errors import ChatError, InternalError
 from secure_chat.limits import MAX_WAITING_READS, MAX_WAITING_READS_OF_ONE, READ_RETRY_SECONDS
 from secure_chat.protocol.codec import encode
-from secure_chat.protocol.events import HistoryPage, PeoplePage, Person, RoomPage, RoomSummary, SearchPage
+from secure_chat.protocol.events import (
+    DeviceLists,
+    HistoryPage,
+    OwnInvites,
+    PeoplePage,
+    Person,
+    RoomPage,
+    RoomSummary,
+    SearchPage,
+)
 from secure_chat.server.fair_queue import Bounds, FairQueue
 from secure_chat.server.inbox import Inbox
-from secure_chat.server.items import Answer, Origin, ReadRequest, SupervisorItem
-from secure_chat.server.read_requests import AnyReadRequest, ListMembers, ListRooms, ReadHistory, SearchRooms
+from secure_chat.server.items import Answer, MailPage, Origin, ReadRequest, SupervisorItem
+from secure_chat.server.prekey_checks import check_prekeys
+from secure_chat.server.read_requests import (
+    AnyReadRequest,
+    CheckPrekeys,
+    ListMembers,
+    ListRooms,
+    ReadDeviceLists,
+    ReadHistory,
+    ReadMail,
+    ReadOwnInvites,
+    SearchRooms,
+)
 from secure_chat.server.services import AnswerSink
 from secure_chat.server.supervised import SupervisedThread
+from secure_chat.storage.entries import PublishPrekeys
 from secure_chat.storage.reader import StoreReader
 
 LOG: Final = logging.getLogger("secure_chat.reader")
 
 BOUNDS: Final = Bounds(MAX_WAITING_READS, MAX_WAITING_READS_OF_ONE, READ_RETRY_SECONDS)
+
+
+PageRequest: TypeAlias = ReadHistory | SearchRooms | ListRooms | ListMembers | ReadDeviceLists | ReadOwnInvites
 
 
 class Lookup(msgspec.Struct, frozen=True, gc=False):
@@ -80,17 +104,24 @@ class ReaderThread:
                 self._queue.done(account)
                 self._sink.answer(lookup.origin.io_thread, answer)
 
-    def _result(self, reader: StoreReader, request: AnyReadRequest) -> bytes | ChatError:
+    def _result(self, reader: StoreReader, request: AnyReadRequest) -> bytes | PublishPrekeys | MailPage | ChatError:
         try:
+            if isinstance(request, ReadMail):
+                rows = reader.mail(
+                    request.account, request.device, request.after, rows=request.rows, size=request.bytes
+                )
+                return MailPage(rows)
+            if isinstance(request, CheckPrekeys):
+                return check_prekeys(request, reader.device_key(request.account, request.device))
             return self._page(reader, request)
         except ChatError as error:
-            return error
+            return MailPage(None) if isinstance(request, ReadMail) else error
         except Exception:
             # Whatever it is, it says nothing about the next request; who asked is told, and the log has the rest.
             LOG.exception("a request of account %d broke: %r", request.account, request)
-            return InternalError()
+            return MailPage(None) if isinstance(request, ReadMail) else InternalError()
 
-    def _page(self, reader: StoreReader, request: AnyReadRequest) -> bytes:
+    def _page(self, reader: StoreReader, request: PageRequest) -> bytes:
         match request:
             case ReadHistory():
                 history = reader.history(request.account, request.room, request.first, request.last)
@@ -115,3 +146,10 @@ class ReaderThread:
                 members = reader.members(request.account, request.room, after=request.after)
                 people = [Person(row.name, row.role.value, row.account in self._online) for row in members.members]
                 return encode(PeoplePage(request.id, people, members.more, members.total))
+            case ReadDeviceLists():
+                lists = reader.device_lists(name=request.name, user_id=request.user_id, after=request.after)
+                return encode(
+                    DeviceLists(request.id, lists.user_id, lists.name, lists.state, list(lists.lists), lists.more)
+                )
+            case ReadOwnInvites():
+                return encode(OwnInvites(request.id, list(reader.own_used_invites(request.account))))

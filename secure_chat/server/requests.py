@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from secure_chat.errors import Busy, ChatError, InternalError
+from secure_chat.errors import Busy, ChatError, CommandInvalid, InternalError
 from secure_chat.limits import MAX_INTERNAL_ERRORS, READ_SECOND_TOKENS
 from secure_chat.protocol import commands as c
 from secure_chat.protocol.codec import decode_command
@@ -17,20 +17,22 @@ from secure_chat.server.credits import Credits
 from secure_chat.server.delivery import Delivery
 from secure_chat.server.items import (
     AuthenticationRequest,
+    Deferral,
     HandlerResult,
     PresenceRequest,
     ReadRequest,
     Submission,
     WithToken,
 )
+from secure_chat.server.mailboxes import Mailboxes
 from secure_chat.server.rate_limit import KINDS, Kind, RateLimits
-from secure_chat.server.replies import failure
+from secure_chat.server.replies import done, failure
 from secure_chat.server.services import Context, Live, Services
 from secure_chat.storage.entries import AnyEntry, JoinRoom, OpenRoom
 
 logger: Final = logging.getLogger(__name__)
 
-AT_ONCE: Final[frozenset[type[c.Command]]] = frozenset({c.Ping, c.Pong, c.NameQuery})
+AT_ONCE: Final[frozenset[type[c.Command]]] = frozenset({c.Ping, c.Pong, c.NameQuery, c.DirectDefer})
 """Answered whatever is under way: they cost neither the journal nor the reader anything."""
 
 ELSEWHERE: Final[frozenset[type[c.Command]]] = frozenset(
@@ -44,6 +46,9 @@ ELSEWHERE: Final[frozenset[type[c.Command]]] = frozenset(
         c.RoomMembers,
         c.RoomHistory,
         c.RoomSearch,
+        c.PrekeysPublish,
+        c.DeviceListQuery,
+        c.InviteOwn,
     }
 )
 """Go to the reader or the pool first, and want a credit for reads; all others go to the journal."""
@@ -52,13 +57,32 @@ ELSEWHERE: Final[frozenset[type[c.Command]]] = frozenset(
 class Requests:
     """Takes the requests of one I/O thread's connections. `submissions` is what the turn hands to the journal."""
 
-    __slots__ = ("_closing", "_credits", "_delivery", "_rates", "_services", "busy", "live", "submissions")
+    __slots__ = (
+        "_closing",
+        "_credits",
+        "_delivery",
+        "_mailboxes",
+        "_rates",
+        "_services",
+        "busy",
+        "live",
+        "submissions",
+    )
 
-    def __init__(self, live: Live, services: Services, credits_: Credits, delivery: Delivery, closing: Closing) -> None:
+    def __init__(
+        self,
+        live: Live,
+        services: Services,
+        credits_: Credits,
+        delivery: Delivery,
+        mailboxes: Mailboxes,
+        closing: Closing,
+    ) -> None:
         self.live = live
         self._services = services
         self._credits = credits_
         self._delivery = delivery
+        self._mailboxes = mailboxes
         self._closing = closing
         self._rates = RateLimits(live.rates)
         self.submissions: list[Submission] = []
@@ -118,8 +142,11 @@ class Requests:
             self._services.pool.submit(connection.origin, result, connection.address)
             self._credits.count_read(connection)
         elif isinstance(result, WithToken):
-            connection.token = result.token
+            self._keep_token(connection, request, result.token)
             self._submit(connection, request, result.entry, size)
+        elif isinstance(result, Deferral):
+            self._mailboxes.defer(connection, result.envelope_ids)
+            self._delivery.say(connection, done(result.id))
         elif result is not None:
             self._submit(connection, request, result, size)
 
@@ -140,6 +167,14 @@ class Requests:
         connection.internal_errors += 1
         if connection.internal_errors >= MAX_INTERNAL_ERRORS:
             self._closing.begin(connection, b"", "too many internal errors", now)
+
+    def _keep_token(self, connection: Connection, request: int, token: bytes) -> None:
+        """Until the reply says it, once. Raises `CommandInvalid`."""
+        if connection.tokens is None:
+            connection.tokens = {}
+        if request in connection.tokens:
+            raise CommandInvalid(f"A request with the id {request} is under way already.")
+        connection.tokens[request] = token
 
     def _submit(self, connection: Connection, request: int, entry: AnyEntry | PresenceRequest, size: int) -> None:
         if isinstance(entry, OpenRoom | JoinRoom) and entry.fill and self._delivery.announced(entry.room) is not None:

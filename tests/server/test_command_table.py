@@ -31,15 +31,9 @@ REFUSED_FOR_ITS_CONTENT = {
     c.RoomKick: {"room.unknown"},
     c.RoomMembers: {"room.unknown"},
     c.RoomHistory: {"room.unknown"},
-    c.PrekeysPublish: {"command.not_now"},
-    c.DeviceListQuery: {"command.not_now"},
-    c.PrekeysClaim: {"command.not_now"},
-    c.DirectSend: {"command.not_now"},
-    c.DirectAcknowledge: {"command.not_now"},
-    c.DirectDefer: {"command.not_now"},
-    c.InviteCreate: {"command.not_now"},
-    c.InviteOwn: {"command.not_now"},
-    c.InviteSettle: {"command.not_now"},
+    c.DeviceListQuery: {"user.unknown"},
+    c.PrekeysClaim: {"user.unknown"},
+    c.DirectSend: {"user.unknown"},
 }
 """What a permitted command below is answered with when it is not done: it was taken, its content was not right."""
 

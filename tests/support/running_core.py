@@ -37,6 +37,12 @@ UNLIMITED = Rates(
     posts_burst=10**6,
     joins_per_second=1e6,
     joins_burst=10**6,
+    directs_per_second=1e6,
+    directs_burst=10**6,
+    acknowledgements_per_second=1e6,
+    acknowledgements_burst=10**6,
+    claims_per_minute=1e6,
+    claims_burst=10**6,
     reads_per_second=1e6,
     reads_burst=10**6,
 )

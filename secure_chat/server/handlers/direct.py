@@ -1,13 +1,47 @@
-"""Requests about direct messages: prekeys, device lists, envelopes, own invites."""
+"""Direct messages: sealed envelopes in, acknowledgements and deferrals of those that were given out."""
 
-from secure_chat.errors import NotNow
+from secure_chat.directory.keys import DeviceId, UserId
+from secure_chat.errors import DirectMismatch
 from secure_chat.protocol import commands as c
+from secure_chat.protocol.envelope_header import Address, EnvelopeHeader
 from secure_chat.server.handlers.facts import ServerFacts
-from secure_chat.server.items import HandlerResult
+from secure_chat.server.items import Deferral
 from secure_chat.server.services import Context
+from secure_chat.storage.entries import AcknowledgeDirect, OutgoingPart, SendDirect
 
 
-def not_yet(command: c.Command, context: Context, facts: ServerFacts) -> HandlerResult:
-    """What this server does not do. Raises `NotNow`."""
-    del context, facts
-    raise NotNow(f"This server does not take {type(command).__name__}.")
+def send(command: c.DirectSend, context: Context, _: ServerFacts) -> SendDirect:
+    """Take a message to one user. Of its envelopes the public headers are read, and nothing is changed in them.
+
+    Raises `EnvelopeInvalid`, and `DirectMismatch` for an envelope that says otherwise than the session or the request.
+    """
+    session = context.ready
+    sender = Address(UserId(session.user_id), DeviceId(session.device))
+    recipient = UserId(command.user_id)
+    parts = tuple([_part(part, sender, recipient) for part in command.parts])
+    if len(parts) > 1:
+        ids = [part.envelope_id for part in parts if part.envelope_id]
+        if len({part.device for part in parts}) < len(parts) or len(set(ids)) < len(ids):
+            raise DirectMismatch("A device or an envelope is named twice in one request.")
+    return SendDirect(session.account, session.device, command.user_id, parts)
+
+
+def _part(part: c.DirectPart, sender: Address, recipient: UserId) -> OutgoingPart:
+    if bool(part.envelope) is bool(part.omitted):
+        raise DirectMismatch("A device gets an envelope or the reason why there is none.")
+    if not part.envelope:
+        return OutgoingPart(part.device_id)
+    header = EnvelopeHeader.parse(part.envelope)
+    header.check_route(sender, Address(recipient, DeviceId(part.device_id)))
+    return OutgoingPart(part.device_id, header.envelope_id, part.envelope)
+
+
+def acknowledge(command: c.DirectAcknowledge, context: Context, _: ServerFacts) -> AcknowledgeDirect:
+    """These are on the device's disk."""
+    session = context.ready
+    return AcknowledgeDirect(session.account, session.device, tuple(command.envelope_ids))
+
+
+def defer(command: c.DirectDefer, _: Context, __: ServerFacts) -> Deferral:
+    """These come again on the next connection."""
+    return Deferral(command.id, command.envelope_ids)

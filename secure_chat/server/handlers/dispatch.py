@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from secure_chat.protocol import commands as c
-from secure_chat.server.handlers import accounts, direct, reading, rooms, sessions
+from secure_chat.server.handlers import accounts, direct, invites, prekeys, reading, rooms, sessions
 from secure_chat.server.handlers.facts import ServerFacts
 from secure_chat.server.items import HandlerResult
 from secure_chat.server.services import Context
@@ -36,15 +36,15 @@ FUNCTIONS: Final[dict[type[c.Command], _Function]] = {
     c.RoomHistory: reading.read_history,
     c.RoomSearch: reading.search,
     c.UserList: reading.list_online,
-    c.PrekeysPublish: direct.not_yet,
-    c.DeviceListQuery: direct.not_yet,
-    c.PrekeysClaim: direct.not_yet,
-    c.DirectSend: direct.not_yet,
-    c.DirectAcknowledge: direct.not_yet,
-    c.DirectDefer: direct.not_yet,
-    c.InviteCreate: direct.not_yet,
-    c.InviteOwn: direct.not_yet,
-    c.InviteSettle: direct.not_yet,
+    c.DeviceListQuery: reading.list_devices,
+    c.PrekeysPublish: prekeys.publish,
+    c.PrekeysClaim: prekeys.claim,
+    c.DirectSend: direct.send,
+    c.DirectAcknowledge: direct.acknowledge,
+    c.DirectDefer: direct.defer,
+    c.InviteCreate: invites.create,
+    c.InviteOwn: invites.list_used,
+    c.InviteSettle: invites.settle,
 }
 
 

@@ -12,4 +12,5 @@ class ServerFacts:
     server_id: bytes  # 32
     registration: str  # closed, invite, open
     bcrypt_cost: int
+    invites_by_members: bool = True
     draw: Callable[[int], bytes] = secrets.token_bytes

@@ -1,9 +1,9 @@
-"""Looking things up: history, search, rooms, members, who is online. Other threads answer."""
+"""Looking things up: history, search, rooms, members, device lists, who is online. Other threads answer."""
 
 from secure_chat.protocol import commands as c
 from secure_chat.server.handlers.facts import ServerFacts
 from secure_chat.server.presence_requests import ListOnline
-from secure_chat.server.read_requests import ListMembers, ListRooms, ReadHistory, SearchRooms
+from secure_chat.server.read_requests import ListMembers, ListRooms, ReadDeviceLists, ReadHistory, SearchRooms
 from secure_chat.server.services import Context
 
 
@@ -35,6 +35,11 @@ def list_rooms(command: c.RoomList, context: Context, _: ServerFacts) -> ListRoo
 def list_members(command: c.RoomMembers, context: Context, _: ServerFacts) -> ListMembers:
     """A page of a room's members."""
     return ListMembers(command.id, context.ready.account, command.room, command.after)
+
+
+def list_devices(command: c.DeviceListQuery, context: Context, _: ServerFacts) -> ReadDeviceLists:
+    """Somebody's signed device lists."""
+    return ReadDeviceLists(command.id, context.ready.account, command.name, command.user_id, command.after)
 
 
 def list_online(command: c.UserList, _: Context, __: ServerFacts) -> ListOnline:

@@ -80,12 +80,26 @@ class Rates(Section, frozen=True):
     ] = limits.POSTS_PER_SECOND
     posts_burst: Annotated[int, _live("So many of them at once.", ge=1, le=limits.MAX_BURST)] = limits.POSTS_BURST
     joins_per_second: Annotated[
-        float, _live("Joins, leaves and new rooms of one account.", gt=0, le=limits.MAX_RATE)
+        float, _live("Joins, leaves, new rooms and invites of one account.", gt=0, le=limits.MAX_RATE)
     ] = limits.JOINS_PER_SECOND
     joins_burst: Annotated[int, _live("So many of them at once.", ge=1, le=limits.MAX_BURST)] = limits.JOINS_BURST
-    reads_per_second: Annotated[float, _live("History, search and lists of one account.", gt=0, le=limits.MAX_RATE)] = (
-        limits.READS_PER_SECOND
+    directs_per_second: Annotated[float, _live("Direct messages of one account.", gt=0, le=limits.MAX_RATE)] = (
+        limits.DIRECTS_PER_SECOND
     )
+    directs_burst: Annotated[int, _live("So many of them at once.", ge=1, le=limits.MAX_BURST)] = limits.DIRECTS_BURST
+    acknowledgements_per_second: Annotated[
+        float, _live("Acknowledgements of direct messages by one account.", gt=0, le=limits.MAX_RATE)
+    ] = limits.ACKNOWLEDGEMENTS_PER_SECOND
+    acknowledgements_burst: Annotated[int, _live("So many of them at once.", ge=1, le=limits.MAX_BURST)] = (
+        limits.ACKNOWLEDGEMENTS_BURST
+    )
+    claims_per_minute: Annotated[
+        float, _live("Questions of one account for others' prekeys.", gt=0, le=limits.MAX_RATE)
+    ] = limits.CLAIMS_PER_MINUTE
+    claims_burst: Annotated[int, _live("So many of them at once.", ge=1, le=limits.MAX_BURST)] = limits.CLAIMS_BURST
+    reads_per_second: Annotated[
+        float, _live("History, search, lists and prekey uploads of one account.", gt=0, le=limits.MAX_RATE)
+    ] = limits.READS_PER_SECOND
     reads_burst: Annotated[int, _live("So many of them at once.", ge=1, le=limits.MAX_BURST)] = limits.READS_BURST
     logins_per_minute: Annotated[
         float, _live("Logins by passphrase and recoveries from one address (IPv6: /64).", gt=0, le=limits.MAX_RATE)
@@ -97,6 +111,12 @@ class Rates(Section, frozen=True):
     registrations_burst: Annotated[int, _live("So many of them at once.", ge=1, le=limits.MAX_BURST)] = (
         limits.REGISTRATIONS_BURST
     )
+
+
+class InviteRules(Section, frozen=True):
+    """Who may invite."""
+
+    by_members: Annotated[bool, _live("Members may invite by themselves, not administrators alone.")] = True
 
 
 class PresenceRules(Section, frozen=True):
@@ -145,6 +165,7 @@ class Settings(Section, frozen=True):
     threads: Threads = Threads()
     login: LoginRules = LoginRules()
     rates: Rates = Rates()
+    invites: InviteRules = InviteRules()
     presence: PresenceRules = PresenceRules()
     log: Log = Log()
 

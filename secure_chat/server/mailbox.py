@@ -1,0 +1,148 @@
+"""How far a connection has been given its device's mailbox: a cursor, and a window of what is not acknowledged.
+
+A mailbox is a log: its envelopes are numbered in the order of their arrival. A connection begins at the oldest that is
+kept, is given at most a window of them, and more as it acknowledges or defers what it has. What arrives while it has
+everything and the window has room is given at once; otherwise it has fallen behind and is brought up by pages from the
+database. Pure: `Mailboxes` reads the pages, `Delivery` writes what waits.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from secure_chat.limits import (
+    MAILBOX_WINDOW_BYTES,
+    MAILBOX_WINDOW_ENVELOPES,
+    MAX_DIRECT_FRAME_BYTES,
+    MAX_WAITING_MAIL_BYTES,
+)
+from secure_chat.storage.records import Mail
+
+NOTHING_READ: Final = -1  # no page is under way
+
+
+class WantedPage(msgspec.Struct, frozen=True, gc=False):
+    """What is to be read next: the envelopes above `after`, so many and so many bytes at most."""
+
+    after: int
+    rows: int
+    bytes: int
+
+
+class Mailbox:
+    """One connection's place in its device's mailbox. The I/O thread's that owns the connection."""
+
+    __slots__ = (
+        "_behind",
+        "_newest",
+        "_position",
+        "_reading",
+        "_wanted",
+        "_window",
+        "_window_bytes",
+        "listed",
+        "waits",
+    )
+
+    def __init__(self, *, has_mail: bool) -> None:
+        """`has_mail`: something was in the mailbox when the device logged in."""
+        self._position = 0  # everything up to this number was given, or is in the mailbox no more
+        self._newest = 0  # the highest number announced
+        self._behind = has_mail  # there may be more above the position, and only the database has it
+        self._reading = NOTHING_READ  # else what `_newest` was when the page under way was asked for
+        self._wanted: WantedPage | None = None  # the page under way
+        self._window: dict[bytes, int] | None = None  # size of what is not acknowledged by envelope id
+        self._window_bytes = 0
+        self.waits: list[bytes] | None = None  # frames that were given and not written yet, oldest first
+        self.listed = False  # `Mailboxes` has it in its list of those to be read for
+
+    # --- what comes in ---------------------------------------------------------------------------
+
+    def arrived(self, mail: Mail) -> bool:
+        """A new envelope; tells whether it is to be written now."""
+        if mail.mail_id <= self._newest or mail.mail_id <= self._position:
+            return False  # a page had it already
+        self._newest = mail.mail_id
+        if self._behind or self._reading != NOTHING_READ or not self._has_room(len(mail.frame)):
+            self._behind = True
+            return False
+        self._give(mail)
+        return True
+
+    def wanted_page(self) -> WantedPage | None:
+        """The page that should be read now, if any; `begin_reading` says that it is."""
+        if not self._behind or self._reading != NOTHING_READ or self.waits is not None:
+            return None
+        rows = MAILBOX_WINDOW_ENVELOPES - len(self._window or ())
+        size = min(MAILBOX_WINDOW_BYTES - self._window_bytes, MAX_WAITING_MAIL_BYTES)
+        if rows <= 0 or size < MAX_DIRECT_FRAME_BYTES:
+            return None
+        return WantedPage(self._position, rows, size)
+
+    def begin_reading(self, page: WantedPage) -> None:
+        """The page is asked for. It is read after this, so it has all that was announced before."""
+        self._wanted, self._reading = page, self._newest
+
+    def read(self, rows: Sequence[Mail]) -> bool:
+        """The page that was asked for, ascending; tells whether something is to be written."""
+        page, known = self._wanted, self._reading
+        self._wanted, self._reading = None, NOTHING_READ
+        if page is None:
+            return False
+        for mail in rows:
+            self._give(mail)
+        size = sum(len(mail.frame) for mail in rows)
+        if len(rows) < page.rows and size + MAX_DIRECT_FRAME_BYTES <= page.bytes:  # one more would have fitted
+            self._position = max(self._position, known)
+            self._behind = self._newest > self._position
+        return bool(rows)
+
+    def not_read(self) -> None:
+        """The page could not be read; it is wanted as before."""
+        self._wanted, self._reading = None, NOTHING_READ
+
+    def leave_window(self, envelope_ids: Iterable[bytes]) -> None:
+        """These are acknowledged, or deferred to the next connection; unknown ones are fine."""
+        window = self._window
+        if window is None:
+            return
+        for envelope_id in envelope_ids:
+            self._window_bytes -= window.pop(envelope_id, 0)
+        if not window:
+            self._window = None
+
+    # --- what goes out ---------------------------------------------------------------------------
+
+    def take(self, limit: int) -> bytes:
+        """What waits, in order, for one write of at most `limit` bytes: whole frames, perhaps none."""
+        waits = self.waits or []
+        count, size = 0, 0
+        while count < len(waits) and size + len(waits[count]) <= limit:
+            size += len(waits[count])
+            count += 1
+        taken = waits[0] if count == 1 else b"".join(waits[:count])
+        self.waits = waits[count:] or None
+        return taken
+
+    # --- the window ------------------------------------------------------------------------------
+
+    def _has_room(self, size: int) -> bool:
+        return (
+            len(self._window or ()) < MAILBOX_WINDOW_ENVELOPES
+            and self._window_bytes + size <= MAILBOX_WINDOW_BYTES
+            and sum(map(len, self.waits or ())) + size <= MAX_WAITING_MAIL_BYTES
+        )
+
+    def _give(self, mail: Mail) -> None:
+        size = len(mail.frame)
+        if self._window is None:
+            self._window = {}
+        # Two senders may have drawn one id, the second on purpose: an acknowledgement names both.
+        self._window[mail.envelope_id] = self._window.get(mail.envelope_id, 0) + size
+        self._window_bytes += size
+        self._position = mail.mail_id
+        if self.waits is None:
+            self.waits = [mail.frame]
+        else:
+            self.waits.append(mail.frame)
