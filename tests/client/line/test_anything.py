@@ -3,19 +3,22 @@
 import re
 from typing import Final
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from secure_chat.client import events as e
 from secure_chat.client.line.commands import registry
+from secure_chat.client.line.registry import Group
 from secure_chat.errors import NotMember, RateLimited
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, RoomSummary, TopicSet
 from secure_chat.protocol.events import Person as Listed
 from tests.client.line.person import Person, heard
 
 CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-# How every row begins: a time and a room, a sign, a bar, a divider, an indent, a number or a room of a listing.
-BEGINNING: Final = re.compile(r"(\d\d:\d\d|--:--) #|[*!] |    \| |--- |  |#")
+# How every row begins: a time and a room, a sign, a bar, a divider, an indent, a number or a room of a listing; or it
+# is a heading of the help.
+HEADINGS: Final = "|".join(re.escape(f"{group.value}:") for group in Group)
+BEGINNING: Final = re.compile(rf"(\d\d:\d\d|--:--) #|[*!] |    \| |--- |  |#|({HEADINGS})\Z")
 
 TEXTS = (
     st.text()
@@ -95,6 +98,7 @@ def test_whatever_a_server_says_is_drawn_safely(events: list[e.Event], width: in
     assert not CONTROLS.search(alice.prompt)
 
 
+@example(["/HELP"], [], None)
 @given(st.lists(LINES, max_size=5), st.lists(EVENTS, max_size=5), st.sampled_from([None, 40]))
 def test_whatever_is_typed_has_an_answer_or_goes_out(
     lines: list[str], events: list[e.Event], width: int | None
