@@ -5,10 +5,10 @@ PROTOCOL.md 27, the inviter's half. A secret is in the vault before its link is 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from secure_chat import limits
-from secure_chat.client.direct.events import ContactVerified, InviteReady
+from secure_chat.client.direct.events import ContactVerified, InviteReady, Trust
 from secure_chat.client.events import Answered, Event, Failed, Told
 from secure_chat.client.requests import Request, Requests
 from secure_chat.client.server_identity import ServerIdentity
@@ -18,7 +18,6 @@ from secure_chat.client.vault.tables import Table
 from secure_chat.client.vault.transaction import Transaction
 from secure_chat.client.vault.vault import Vault
 from secure_chat.directory.device_list import AcceptedDeviceList, DeviceList, SignedDeviceList, check_first_contact
-from secure_chat.directory.keys import IdentityPublicKey, UserId
 from secure_chat.directory.pins import inviter_pin
 from secure_chat.e2ee.device_keys import Randomness, identifier
 from secure_chat.errors import (
@@ -27,7 +26,6 @@ from secure_chat.errors import (
     DeviceListError,
     EncodingError,
     InviteProofInvalid,
-    KeyChanged,
     NameInvalid,
     NotConnected,
     ServerSaidNonsense,
@@ -39,17 +37,12 @@ from secure_chat.protocol.commands import Command, DeviceListQuery, InviteCreate
 from secure_chat.protocol.events import DeviceLists, Done, InviteMade, OwnInvites, Said, UsedInvite, Welcome
 from secure_chat.protocol.link import InviterPart, Link
 
-_UNFIT: Final = (InviteProofInvalid, DeviceListError, SignatureError, EncodingError, KeyChanged)
+_UNFIT: Final = (InviteProofInvalid, DeviceListError, SignatureError, EncodingError)
 _PAGES: Final = 16  # asked for in a row without a proof that fits: then this server is not asked any more
 
 
-class ContactBook(Protocol):
-    """What an accepted proof is for."""
-
-    def verify_by_invite(
-        self, transaction: Transaction, name: str, user_id: UserId, identity_key: IdentityPublicKey
-    ) -> None:
-        """Pin this identity as verified. Raises a `ChatError` when another one is pinned under the name."""
+# Pins an identity (name, user id, identity key, milliseconds since 1970) as verified. CHANGED: another one is pinned.
+VerifyByInvite: TypeAlias = Callable[[Transaction, str, bytes, bytes, int], Trust]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +65,7 @@ class Invites:
         vault: Vault,
         requests: Requests,
         tell: Callable[[Event], None],
-        contacts: ContactBook,
+        verify: VerifyByInvite,
         random: Randomness,
         now_ms: Callable[[], int],
     ) -> None:
@@ -80,7 +73,7 @@ class Invites:
         self._vault = vault
         self._requests = requests
         self._tell = tell
-        self._contacts = contacts
+        self._verify = verify
         self._random = random
         self._now_ms = now_ms
         self._server = ServerIdentity.of_account(login_state.account(vault))
@@ -164,7 +157,7 @@ class Invites:
             if kept is not None and kept.judged == used.user_id:
                 continue  # the answer to having settled it was lost
             if kept is None or not kept.secret or not _is_name(used.name):
-                self._refuse(used, None)
+                self._refuse(used, "it is not an invite of this device, or was used before")
                 continue
             self._ask_list(used, lambda: self._judge_next(left, hashes))
             return
@@ -177,8 +170,8 @@ class Invites:
             self._judge(used, said.lists)
             go_on()
 
-        def refused(error: ChatError) -> None:
-            self._refuse(used, error)
+        def refused(_error: ChatError) -> None:
+            self._refuse(used, "the server does not show the keys")
             go_on()
 
         request = Request(lambda id_: DeviceListQuery(id_, name=used.name), heard, refused, lost=self._forget_question)
@@ -188,14 +181,17 @@ class Invites:
         try:
             joiner = _joiner(used, lists)
             with self._vault.transaction() as transaction:
-                self._accept(transaction, used, joiner)
-        except _UNFIT as error:
-            self._refuse(used, error)
-        else:
-            self._pages = 0
+                state = self._accept(transaction, used, joiner)
+        except _UNFIT:
+            self._refuse(used, "the proof of the invite does not fit")
+            return
+        self._pages = 0
+        if state is Trust.VERIFIED:
             self._tell(ContactVerified(used.name, "invite"))
+        else:
+            self._say(used, "another key is known under this name")
 
-    def _accept(self, transaction: Transaction, used: UsedInvite, joiner: DeviceList) -> None:
+    def _accept(self, transaction: Transaction, used: UsedInvite, joiner: DeviceList) -> Trust:
         """Check the proof, pin the joiner as verified, destroy the secret: all of it or nothing."""
         row = used.token_hash.hex()
         kept = transaction.get(INVITES, row)
@@ -206,19 +202,21 @@ class Invites:
             used.token_hash, own.user_id, own.identity_key, joiner.user_id, joiner.name, joiner.identity_key
         )
         check_invite_proof(used.proof, kept.secret, invitation)
-        self._contacts.verify_by_invite(transaction, joiner.name, joiner.user_id, joiner.identity_key)
         transaction.put(INVITES, row, KeptInvite(kept.expires, judged=joiner.user_id))
+        return self._verify(transaction, joiner.name, joiner.user_id, joiner.identity_key.raw, self._now_ms())
 
-    def _refuse(self, used: UsedInvite, error: ChatError | None) -> None:
+    def _refuse(self, used: UsedInvite, why: str) -> None:
         """Say it, and let the secret serve nobody else."""
         row = used.token_hash.hex()
         with self._vault.transaction() as transaction:
             kept = transaction.get(INVITES, row)
             if kept is not None and kept.secret:
                 transaction.put(INVITES, row, KeptInvite(kept.expires, judged=used.user_id))
-        name = used.name if _is_name(used.name) else "somebody"
-        why = "the invite is not of this device" if error is None else "the proof of the invite does not fit"
-        self._tell(Told(InviteProofInvalid(f"{name} has joined, and {why}: {name} is not verified.")))
+        self._say(used, why)
+
+    def _say(self, used: UsedInvite, why: str) -> None:
+        name = used.name if _is_name(used.name) else "Somebody"
+        self._tell(Told(InviteProofInvalid(f"{name} has joined by your invite, but {why}. {name} is not verified.")))
 
     def _settled(self, said: Said) -> None:
         if not isinstance(said, Done):

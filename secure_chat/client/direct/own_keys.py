@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from secure_chat.client.direct import clones
-from secure_chat.client.direct.invites import ContactBook, Invites
+from secure_chat.client.direct.invites import Invites, VerifyByInvite
 from secure_chat.client.direct.own_prekeys import OwnPrekeys
 from secure_chat.client.direct.prekey_upkeep import PrekeyUpkeep
 from secure_chat.client.events import Event
@@ -29,19 +29,19 @@ class OwnKeys:
         vault: Vault,
         requests: Requests,
         tell: Callable[[Event], None],
-        contacts: ContactBook,
+        verify: VerifyByInvite,
         drop_sessions: Callable[[Transaction], None],
         *,
         random: Randomness = os.urandom,
         now_ms: Callable[[], int] = _wall_clock_ms,
     ) -> None:
-        """`drop_sessions`: destroys all sessions with everybody."""
+        """`verify`: pins who has proved an invite; `drop_sessions`: destroys all sessions with everybody."""
         self.prekeys = OwnPrekeys(vault, random, now_ms)
         self._vault = vault
         self._drop_sessions = drop_sessions
         self._now_ms = now_ms
         self._upkeep = PrekeyUpkeep(vault, self.prekeys, requests, tell)
-        self._invites = Invites(vault, requests, tell, contacts, random, now_ms)
+        self._invites = Invites(vault, requests, tell, verify, random, now_ms)
 
     def connected(self, welcome: Welcome) -> None:
         """Before anything else of a new connection: what a copied store has left is dropped here."""
