@@ -4,11 +4,12 @@
 no decision of the same batch reads them from the disk.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
 
-from secure_chat.limits import MAX_KNOWN_PAIRS
+from secure_chat.limits import MAX_KNOWN_ENVELOPES, MAX_KNOWN_PAIRS, MAX_KNOWN_PLACES
 from secure_chat.storage.database import Database
 from secure_chat.storage.queries import direct as queries
 from secure_chat.storage.statements import Value
@@ -18,9 +19,11 @@ DIGEST_BYTES: Final = 16
 DeviceKey: TypeAlias = tuple[int, int]
 """An account's row number and the number of one of its devices."""
 EnvelopeKey: TypeAlias = tuple[int, int, bytes]
-"""The sender's account and device, and the id that it gave to an envelope."""
+"""An account, one of its devices, and the id that the sender gave to an envelope."""
 Route: TypeAlias = tuple[DeviceKey, DeviceKey]
 """From the recipient's device, whose mailbox it is, to the sender's."""
+Place: TypeAlias = tuple[int, DeviceKey]
+"""The number of an envelope in its mailbox, and whose device has sent it."""
 Pair: TypeAlias = tuple[int, int]
 """The account that has written, and the one that it has written to."""
 
@@ -32,24 +35,17 @@ class SentEnvelope(msgspec.Struct, frozen=True, gc=False):
     time: int  # milliseconds since 1970 UTC
 
 
-class Parcel(msgspec.Struct, frozen=True, gc=False):
-    """One envelope on its way into a mailbox. `size`: bytes of the envelope; `frame`: what the device will receive."""
-
-    envelope_id: bytes
-    digest: bytes
-    sender: DeviceKey
-    recipient: DeviceKey
-    size: int
-    frame: bytes
-
-
 class MailState:
-    """Numbers of what waits, by recipient's and sender's device; the newest number; pairs that have corresponded."""
+    """Numbers of what waits, by recipient's and sender's device; the newest number; and, so that most requests need no
+    look at the disk, ids of envelopes, where they lie, and pairs that have corresponded.
+    """
 
     def __init__(self, database: Database) -> None:
         """Read it from the disk."""
         self.waiting: dict[DeviceKey, dict[DeviceKey, int]] = {}
         self.pairs: set[Pair] = set()  # not all of them
+        self.places: dict[EnvelopeKey, Place] = {}  # by recipient; of some of what waits
+        self.envelope_ids: set[bytes] | None = _known_ids(database)  # of all senders; None: more than are remembered
         for account, device, sender, sender_device, count in database.all(queries.WAITING):
             self.waiting.setdefault((account, device), {})[sender, sender_device] = count
         rows = (database.one(queries.NEWEST), database.one(queries.MARK))
@@ -66,11 +62,42 @@ class MailState:
             if not senders:
                 del self.waiting[recipient]
 
+    def forget_place(self, key: EnvelopeKey, sender: DeviceKey) -> None:
+        """This envelope of this sender's device, by its recipient, does not wait any more."""
+        self.places.pop(key, None)
+        route = (key[:2], sender)
+        self.set_waiting(route, self.waiting[route[0]][sender] - 1)
+
+    def forget_device(self, recipient: DeviceKey) -> None:
+        """Nothing waits for it any more."""
+        if self.waiting.pop(recipient, None) is not None:
+            self.places = {key: place for key, place in self.places.items() if key[:2] != recipient}
+
+    def adopt(self, sent: Iterable[EnvelopeKey], places: Mapping[EnvelopeKey, Place]) -> None:
+        """The disk has these."""
+        if self.envelope_ids is not None:
+            self.envelope_ids.update([envelope_id for _, _, envelope_id in sent])
+            if len(self.envelope_ids) > MAX_KNOWN_ENVELOPES:
+                self.envelope_ids = None
+        if len(self.places) + len(places) > MAX_KNOWN_PLACES:
+            self.places.clear()
+        self.places.update(places)
+
+    def forget_ids(self, envelope_ids: Iterable[bytes]) -> None:
+        """Nobody sends these again."""
+        if self.envelope_ids is not None:
+            self.envelope_ids.difference_update(envelope_ids)
+
     def know_pairs(self, pairs: set[Pair]) -> None:
         """These have corresponded; who is forgotten costs a look at the disk."""
         if len(self.pairs) + len(pairs) > MAX_KNOWN_PAIRS:
             self.pairs.clear()
         self.pairs |= pairs
+
+
+def _known_ids(database: Database) -> set[bytes] | None:
+    rows = database.all(queries.SENT_IDS, rows=MAX_KNOWN_ENVELOPES + 1)
+    return None if len(rows) > MAX_KNOWN_ENVELOPES else {envelope_id for (envelope_id,) in rows}
 
 
 class MailDraft:
@@ -83,19 +110,23 @@ class MailDraft:
         self._newest = state.newest
         self._waiting: dict[Route, int] = {}  # in place of what the state says
         self._emptied: set[DeviceKey] = set()  # what the state says of these is over
-        self._sent: dict[EnvelopeKey, SentEnvelope] = {}
+        self._sent: dict[EnvelopeKey, SentEnvelope] = {}  # by sender
+        self._places: dict[EnvelopeKey, Place] = {}  # by recipient
+        self._removed: set[int] = set()  # numbers of what was acknowledged
         self._pairs: set[Pair] = set()
         self._mail_rows: list[tuple[Value, ...]] = []
         self._log_rows: list[tuple[Value, ...]] = []
         self._sent_rows: list[tuple[Value, ...]] = []
         self._delivered_rows: list[tuple[Value, ...]] = []
+        self._removed_rows: list[tuple[Value, ...]] = []
 
     def copy(self) -> "MailDraft":
         """A draft that can be thrown away by itself. All rows so far have been written."""
         copy = MailDraft(self._state, self._database, self._now_ms)
         copy._newest = self._newest
         copy._waiting, copy._emptied = dict(self._waiting), set(self._emptied)
-        copy._sent, copy._pairs = dict(self._sent), set(self._pairs)
+        copy._sent, copy._places = dict(self._sent), dict(self._places)
+        copy._removed, copy._pairs = set(self._removed), set(self._pairs)
         return copy
 
     # --- what entries see ------------------------------------------------------------------------
@@ -119,6 +150,9 @@ class MailDraft:
         sent = self._sent.get((account, device, envelope_id))
         if sent is not None:
             return sent
+        ids = self._state.envelope_ids
+        if ids is not None and envelope_id not in ids:
+            return None
         row = self._database.one(queries.SENT, account=account, device_id=device, envelope_id=envelope_id)
         return SentEnvelope(*row) if row else None
 
@@ -134,16 +168,23 @@ class MailDraft:
 
     # --- what entries leave behind ---------------------------------------------------------------
 
-    def put(self, parcel: Parcel) -> int:
-        """Into the recipient's mailbox; tells its number there, which rises."""
+    def put(
+        self, sender: DeviceKey, recipient: DeviceKey, envelope_id: bytes, digest: bytes, size: int, frame: bytes
+    ) -> int:
+        """Into the recipient's mailbox; tells its number there, which rises.
+
+        `size`: bytes of the envelope; `digest`: 16 bytes of it; `frame`: what the device will receive.
+        """
         self._newest = mail_id = self._newest + 1
-        envelope_id, sender, recipient, now = parcel.envelope_id, parcel.sender, parcel.recipient, self._now_ms
-        route = (recipient, sender)
-        self._waiting[route] = self.waiting(recipient, sender) + 1
-        self._mail_rows.append((mail_id, *recipient, envelope_id, *sender, now, parcel.frame))
-        self._log_rows.append((mail_id, envelope_id, *sender, *recipient, parcel.size, now, None))
-        self._sent_rows.append((*sender, envelope_id, parcel.digest, now))
-        self._sent[(*sender, envelope_id)] = SentEnvelope(parcel.digest, now)
+        now = self._now_ms
+        from_account, from_device = sender
+        to_account, to_device = recipient
+        self._waiting[recipient, sender] = self.waiting(recipient, sender) + 1
+        self._mail_rows.append((mail_id, to_account, to_device, envelope_id, from_account, from_device, now, frame))
+        self._log_rows.append((mail_id, envelope_id, from_account, from_device, to_account, to_device, size, now, None))
+        self._sent_rows.append((from_account, from_device, envelope_id, digest, now))
+        self._sent[from_account, from_device, envelope_id] = SentEnvelope(digest, now)
+        self._places[to_account, to_device, envelope_id] = (mail_id, sender)
         return mail_id
 
     def note_written(self, sender: int, recipient: int) -> None:
@@ -154,13 +195,22 @@ class MailDraft:
 
     def remove(self, recipient: DeviceKey, envelope_id: bytes) -> None:
         """The recipient's device has it; nothing happens where nothing of this id waits."""
-        account, device = recipient
-        for mail_id, *sender in self._database.all(
-            queries.REMOVE_MAIL, account=account, device_id=device, envelope_id=envelope_id
-        ):
-            route = (recipient, (sender[0], sender[1]))
-            self._waiting[route] = self.waiting(*route) - 1
+        for mail_id, sender in self._places_of(recipient, envelope_id):
+            if mail_id in self._removed:
+                continue
+            self._removed.add(mail_id)
+            self._waiting[recipient, sender] = self.waiting(recipient, sender) - 1
+            self._removed_rows.append((mail_id,))
             self._delivered_rows.append((self._now_ms, mail_id))
+
+    def _places_of(self, recipient: DeviceKey, envelope_id: bytes) -> list[Place]:
+        """Where envelopes of this id wait: mostly one. What the same batch has put there is not among them."""
+        account, device = recipient
+        place = self._state.places.pop((account, device, envelope_id), None)  # needed once; the disk says the same
+        if place is not None and recipient not in self._emptied:
+            return [place]
+        rows = self._database.all(queries.PLACES, account=account, device_id=device, envelope_id=envelope_id)
+        return [(mail_id, (sender, sender_device)) for mail_id, sender, sender_device in rows]
 
     def empty(self, recipient: DeviceKey) -> None:
         """Nothing waits for this device any more, and nobody ever gets it."""
@@ -169,6 +219,7 @@ class MailDraft:
         self._database.execute(queries.FORGET_MAILBOX, account=account, device_id=device)
         self._emptied.add(recipient)
         self._waiting = {route: count for route, count in self._waiting.items() if route[0] != recipient}
+        self._places = {key: place for key, place in self._places.items() if key[:2] != recipient}
 
     def forget_pairs(self, sender: int) -> None:
         """Whom this account has written to is of no use any more."""
@@ -183,6 +234,7 @@ class MailDraft:
             (queries.ADD_MAIL, self._mail_rows),
             (queries.ADD_TO_LOG, self._log_rows),
             (queries.ADD_SENT, self._sent_rows),
+            (queries.END_MAIL, self._removed_rows),
             (queries.SET_DELIVERED, self._delivered_rows),
         ):
             if rows:
@@ -194,8 +246,10 @@ class MailDraft:
         state = self._state
         state.newest = self._newest
         for recipient in self._emptied:
-            state.waiting.pop(recipient, None)
+            state.forget_device(recipient)
         for route, count in self._waiting.items():
             state.set_waiting(route, count)
+        if self._sent:
+            state.adopt(self._sent, self._places)
         if self._pairs:
             state.know_pairs(self._pairs)

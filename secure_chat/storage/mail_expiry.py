@@ -39,9 +39,8 @@ class MailExpiry:
         with self._database.transaction():
             rows = self._database.all(queries.OLD_MAIL, before=before, rows=SWEEP_ROWS)
             self._database.insert_many(queries.END_MAIL, [row[:1] for row in rows])
-        for _, *recipient, sender, sender_device in rows:  # the disk has it
-            route = ((recipient[0], recipient[1]), (sender, sender_device))
-            self._mail.set_waiting(route, self._mail.waiting[route[0]][route[1]] - 1)
+        for _, account, device, envelope_id, sender, sender_device in rows:  # the disk has it
+            self._mail.forget_place((account, device, envelope_id), (sender, sender_device))
         return len(rows)
 
     def _forget_ids(self, before: int) -> int:
@@ -53,6 +52,7 @@ class MailExpiry:
             if old:
                 self._database.insert_many(queries.FORGET_SENT, [(*row[:3], before) for row in old])
                 self._database.execute(queries.SET_MARK, row=old[-1][3])
+        self._mail.forget_ids(row[2] for row in old)
         return len(old)
 
     def _forget_rows(self, now_ms: int) -> int:

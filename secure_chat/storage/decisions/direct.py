@@ -12,7 +12,7 @@ from secure_chat.protocol.codec import encode
 from secure_chat.protocol.events import DirectEnvelope
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.entries import AcknowledgeDirect, OutgoingPart, SendDirect
-from secure_chat.storage.mail import DIGEST_BYTES, Parcel, SentEnvelope
+from secure_chat.storage.mail import DIGEST_BYTES, SentEnvelope
 from secure_chat.storage.outcomes import DirectFull, DirectStale, DirectTaken, MailArrived, MailGone, Settled
 from secure_chat.storage.queries import people as queries
 from secure_chat.storage.state import Account
@@ -102,13 +102,6 @@ def _newest_list(draft: Draft, account: Account) -> bytes:
 
 def _put(draft: Draft, sender: Account, device: int, recipient: Account, part: OutgoingPart, digest: bytes) -> None:
     frame = encode(DirectEnvelope(part.envelope, draft.now_ms, sender.name))
-    parcel = Parcel(
-        envelope_id=part.envelope_id,
-        digest=digest,
-        sender=(sender.number, device),
-        recipient=(recipient.number, part.device),
-        size=len(part.envelope),
-        frame=frame,
-    )
-    mail_id = draft.changes_mail().put(parcel)
+    ends = ((sender.number, device), (recipient.number, part.device))
+    mail_id = draft.changes_mail().put(*ends, part.envelope_id, digest, len(part.envelope), frame)
     draft.announce(MailArrived(recipient.number, part.device, mail_id, part.envelope_id, frame))

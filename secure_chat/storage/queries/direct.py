@@ -22,6 +22,7 @@ NEWEST: Final = compiled(
         )
     )
 )
+SENT_IDS: Final = compiled(select(sent_envelopes.c.envelope_id).limit(parameter("rows")))
 
 # --- what it writes and looks up -------------------------------------------------------------------
 
@@ -35,14 +36,12 @@ SENT: Final = compiled(
         sent_envelopes.c.envelope_id == parameter("envelope_id", LargeBinary),
     )
 )
-REMOVE_MAIL: Final = compiled(
-    delete(mailboxes)
-    .where(
+PLACES: Final = compiled(
+    select(mailboxes.c.id, mailboxes.c.sender, mailboxes.c.sender_device_id).where(
         mailboxes.c.account == parameter("account"),
         mailboxes.c.device_id == parameter("device_id"),
         mailboxes.c.envelope_id == parameter("envelope_id", LargeBinary),
     )
-    .returning(mailboxes.c.id, mailboxes.c.sender, mailboxes.c.sender_device_id)
 )
 SET_DELIVERED: Final = compiled(
     update(direct_log).where(direct_log.c.id == parameter("mail_id")).values(delivered=parameter("now"))
@@ -63,7 +62,14 @@ FORGET_CORRESPONDENTS: Final = compiled(delete(correspondents).where(corresponde
 # --- what has had its time: always the oldest rows, some at a time -----------------------------------
 
 OLD_MAIL: Final = compiled(
-    select(mailboxes.c.id, mailboxes.c.account, mailboxes.c.device_id, mailboxes.c.sender, mailboxes.c.sender_device_id)
+    select(
+        mailboxes.c.id,
+        mailboxes.c.account,
+        mailboxes.c.device_id,
+        mailboxes.c.envelope_id,
+        mailboxes.c.sender,
+        mailboxes.c.sender_device_id,
+    )
     .where(
         mailboxes.c.id.in_(select(mailboxes.c.id).order_by(mailboxes.c.id).limit(parameter("rows"))),
         mailboxes.c.time < parameter("before"),
