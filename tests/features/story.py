@@ -1,17 +1,14 @@
 """One person's story on one server, told by real programs; its secrets are known, so that they can be looked for."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final
 
 from secure_chat.client.login_secret import derive_login_secret
 from secure_chat.client.profiles import Profiles
-from secure_chat.client.vault import location, login_state
-from secure_chat.client.vault.wraps import VAULT_TAG, Header
-from secure_chat.names import prepare_passphrase
+from secure_chat.client.vault import login_state
 from secure_chat.protocol.link import parse_link
 from tests.features.machine import Machine
+from tests.features.own_secrets import secrets_of
 from tests.features.team import Team
 from tests.support.wire_client import client_id
 from tests.tools.calls import Done, ended
@@ -57,23 +54,10 @@ def tell(team: Team) -> Story:
 
 
 def _note_secrets(story: Story) -> None:
-    """Open her vault as she does, and note what it holds."""
-    profile = Profiles(story.machine.data).choose()
-    with profile.acquire() as locked, locked.unlock(PASSPHRASE) as vault:
-        account, device = login_state.account(vault), login_state.own_device(vault).keys
-        prekey = login_state.newest_signed_prekey(vault).secret
-        story.kept_back |= {
-            "passphrase": PASSPHRASE.encode(),
-            "identity seed": vault.unlock_identity(PASSPHRASE),
-            "device signing seed": device.signing_seed,
-            "device agreement key": device.dh_secret,
-            "prekey agreement key": prekey.dh_secret,
-            "prekey seed": prekey.kem_seed,
-        }
-        token = login_state.resume_tokens(vault).current
-    with closing(sqlite3.connect(profile.directory / location.DATABASE_NAME)) as database:
-        (header,) = database.execute("SELECT content FROM header WHERE name = ?", (VAULT_TAG,)).fetchone()
-    story.kept_back["vault key"], _ = Header.decode(header).open(VAULT_TAG, prepare_passphrase(PASSPHRASE))
+    """What her vault holds, and what of it the server is shown."""
+    story.kept_back |= secrets_of(story.machine, PASSPHRASE)
+    with Profiles(story.machine.data).choose().acquire() as locked, locked.unlock(PASSPHRASE) as vault:
+        account, token = login_state.account(vault), login_state.resume_tokens(vault).current
     assert token is not None
     story.sent["resume token"] = token
     for which, passphrase in (("login secret", PASSPHRASE), ("wrong login secret", WRONG_PASSPHRASE)):
