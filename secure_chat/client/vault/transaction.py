@@ -14,11 +14,11 @@ from secure_chat.errors import VaultDamaged
 _GET: Final = "SELECT row_id, schema, generation, nonce, sealed FROM rows WHERE table_name = ? AND row_id = ?"
 _ASCENDING: Final = (
     "SELECT row_id, schema, generation, nonce, sealed FROM rows"
-    " WHERE table_name = ? AND row_id > ? ORDER BY row_id LIMIT ?"
+    " WHERE table_name = ? AND row_id > ? AND row_id < ? ORDER BY row_id LIMIT ?"
 )
 _DESCENDING: Final = (
     "SELECT row_id, schema, generation, nonce, sealed FROM rows"
-    " WHERE table_name = ? AND row_id > ? ORDER BY row_id DESC LIMIT ?"
+    " WHERE table_name = ? AND row_id > ? AND row_id < ? ORDER BY row_id DESC LIMIT ?"
 )
 _GENERATION: Final = "SELECT generation FROM rows WHERE table_name = ? AND row_id = ?"
 _PUT: Final = (
@@ -28,6 +28,12 @@ _PUT: Final = (
 )
 _DELETE: Final = "DELETE FROM rows WHERE table_name = ? AND row_id = ?"
 _ALL: Final = -1  # SQLite: no limit
+_BEHIND_ALL: Final = chr(0x10FFFF)  # no row id has this character
+
+
+def end_of(beginning: str) -> str:
+    """What every row id that begins so stands before."""
+    return beginning + _BEHIND_ALL
 
 
 class Transaction:
@@ -45,11 +51,20 @@ class Transaction:
         return self._open(table, found[0])[1] if found else None
 
     def scan(
-        self, table: Table[Record], *, after: str = "", limit: int | None = None, newest_first: bool = False
+        self,
+        table: Table[Record],
+        *,
+        after: str = "",
+        before: str = _BEHIND_ALL,
+        limit: int | None = None,
+        newest_first: bool = False,
     ) -> list[tuple[str, Record]]:
-        """Row ids above `after` and their records, in the order of the ids, or with the highest first."""
+        """Row ids between `after` and `before` and their records, in the order of the ids, or with the highest first.
+
+        What begins alike is read with `after` that beginning and `before` its `end_of`.
+        """
         statement = _DESCENDING if newest_first else _ASCENDING
-        found = self._execute(statement, (table.name, after, _ALL if limit is None else limit))
+        found = self._execute(statement, (table.name, after, before, _ALL if limit is None else limit))
         return [self._open(table, row) for row in found]
 
     def put(self, table: Table[Record], row_id: str, record: Record) -> None:

@@ -1,0 +1,169 @@
+"""Contacts: the identity that belongs to a name, how far it is trusted, and what a person decides about it.
+
+PROTOCOL.md 26. The first valid identity is pinned. Another one, or another user id under the name, is a key change:
+it is remembered as shown, and nothing is encrypted to it before a person has accepted exactly it.
+"""
+
+import dataclasses
+import hashlib
+import hmac
+from typing import Final
+
+from secure_chat.client.direct.desk import Desk
+from secure_chat.client.direct.events import ContactPinned, ContactVerified, KeyIsChanged, Trust
+from secure_chat.client.direct.records import Contact, Conversation, Peer, ShownKey
+from secure_chat.client.vault.transaction import Transaction
+from secure_chat.directory.device_list import AcceptedDeviceList
+from secure_chat.e2ee.content import Kind
+from secure_chat.errors import KeyChanged, KeyChangedAgain, KeyContradicted, KeyNotChanged
+
+FINGERPRINT_BYTES: Final = 16
+
+BY_NUMBER: Final = "number"
+BY_INVITE: Final = "invite"
+
+
+def fingerprint(user_id: bytes, identity_key: bytes) -> bytes:
+    """16 bytes that name an identity between this client and its own screen; nobody else ever sees them."""
+    return hashlib.sha256(user_id + identity_key).digest()[:FINGERPRINT_BYTES]
+
+
+def fingerprint_shown(contact: Contact) -> bytes:
+    """Of the key that the contact shows now, accepted or not."""
+    key = contact.shown or contact
+    return fingerprint(key.user_id, key.identity_key)
+
+
+def why_held(contact: Contact) -> KeyChanged | KeyContradicted | None:
+    """Why nothing is sent to this contact; None: nothing stands in the way."""
+    if contact.contradicted_at:
+        return KeyContradicted(f"The server has shown two different device lists of {contact.name}. Nothing is sent.")
+    if contact.shown is not None:
+        return KeyChanged(f"{contact.name} has a new key. Message kept, not sent.")
+    return None
+
+
+def held_messages(desk: Desk, name: str) -> int:
+    """How many texts wait for this person."""
+    return sum(outgoing.kind == Kind.TEXT for outgoing in desk.outgoing(name))
+
+
+# --- what a device list shows --------------------------------------------------------------------
+
+
+def pin(desk: Desk, name: str, user_id: bytes, identity_key: bytes, now_ms: int) -> Contact:
+    """First contact: keep this identity for this name."""
+    contact = Contact(name, user_id, identity_key, now_ms)
+    desk.put_contact(contact)
+    desk.tell(ContactPinned(name))
+    return contact
+
+
+def is_pinned(contact: Contact, user_id: bytes, identity_key: bytes) -> bool:
+    """Whether this is the contact's identity."""
+    return contact.user_id == user_id and hmac.compare_digest(contact.identity_key, identity_key)
+
+
+def show_other_key(desk: Desk, contact: Contact, user_id: bytes, identity_key: bytes, now_ms: int) -> None:
+    """The server shows another identity for this name."""
+    shown = contact.shown
+    if shown is not None and shown.user_id == user_id and hmac.compare_digest(shown.identity_key, identity_key):
+        return
+    changed = dataclasses.replace(contact, shown=ShownKey(user_id, identity_key, now_ms))
+    desk.put_contact(changed)
+    held = held_messages(desk, contact.name)
+    desk.tell(KeyIsChanged(contact.name, now_ms, contact.verified, held, fingerprint_shown(changed)))
+
+
+def show_pinned_key(desk: Desk, contact: Contact) -> None:
+    """The server shows the pinned identity (again)."""
+    if contact.shown is not None:
+        desk.put_contact(dataclasses.replace(contact, shown=None))
+
+
+# --- what a person decides -----------------------------------------------------------------------
+
+
+def accept_shown(desk: Desk, contact: Contact, seen: bytes = b"") -> Contact:
+    """Take the key that is shown as this contact's. `seen`: fingerprint of the one that the person was shown.
+
+    Raises `KeyNotChanged`, or `KeyChangedAgain` when it is another one by now.
+    """
+    if contact.state is not Trust.CHANGED:
+        raise KeyNotChanged(f"{contact.name}'s key has not changed.")
+    if seen and not hmac.compare_digest(seen, fingerprint_shown(contact)):
+        raise KeyChangedAgain(f"{contact.name}'s key has changed again since it was shown. Nothing was accepted.")
+    if contact.contradicted_at:
+        _begin_chain_anew(desk, (contact.shown or contact).user_id)
+    if contact.shown is None:
+        accepted = dataclasses.replace(contact, contradicted_at=0)
+    else:
+        accepted = _accept_other(desk, contact, contact.shown)
+    desk.put_contact(accepted)
+    return accepted
+
+
+def mark_verified(desk: Desk, contact: Contact, by: str) -> None:
+    """The key that this contact shows now is the right one: somebody compared it."""
+    if contact.state is Trust.CHANGED:
+        contact = accept_shown(desk, contact)
+    desk.put_contact(dataclasses.replace(contact, verified=True))
+    desk.tell(ContactVerified(contact.name, by))
+
+
+def verify_by_invite(
+    transaction: Transaction, name: str, user_id: bytes, identity_key: bytes, now_ms: int
+) -> Trust:
+    """An invite's proof says whose key this is: pin it as verified, or verify the pinned one.
+
+    `CHANGED`: another one is pinned; then nothing is verified, and what the proof says is remembered as shown.
+    """
+    desk = Desk(transaction)
+    contact = desk.contact(name)
+    if contact is None:
+        desk.put_contact(Contact(name, user_id, identity_key, now_ms, verified=True))
+    elif is_pinned(contact, user_id, identity_key):
+        desk.put_contact(dataclasses.replace(contact, verified=True))
+    else:
+        show_other_key(desk, contact, user_id, identity_key, now_ms)
+    desk.write()
+    found = desk.contact(name)
+    return Trust.CHANGED if found is None else found.state
+
+
+def state_of(transaction: Transaction, name: str) -> Trust | None:
+    """How far a contact's key is trusted; None: nobody of that name is pinned."""
+    contact = Desk(transaction).contact(name)
+    return None if contact is None else contact.state
+
+
+def _accept_other(desk: Desk, contact: Contact, shown: ShownKey) -> Contact:
+    before, now = desk.peer(contact.user_id), desk.peer(shown.user_id)
+    keeps = _devices(now.shown_list) if now is not None else set()
+    if before is not None:
+        for device_id in _devices(before.accepted_list):
+            if shown.user_id != contact.user_id or device_id not in keeps:
+                desk.forget_device(contact.user_id, device_id)
+    if shown.user_id != contact.user_id:
+        if before is not None:
+            desk.put_peer(dataclasses.replace(before, accepted=b"", shown=b""))
+        _begin_conversation_anew(desk, contact.name)
+    if now is not None and now.shown:
+        desk.put_peer(dataclasses.replace(now, accepted=now.shown, shown=b""))
+    return Contact(contact.name, shown.user_id, shown.identity_key, shown.since)
+
+
+def _begin_conversation_anew(desk: Desk, name: str) -> None:
+    """Another user has the name: what is counted between two users begins at 1."""
+    desk.put_conversation(dataclasses.replace(desk.conversation(name), seq=0, prev=Conversation(name).prev))
+
+
+def _begin_chain_anew(desk: Desk, user_id: bytes) -> None:
+    """A person's word ends a contradiction: the newest list counts as at first contact."""
+    peer = desk.peer(user_id)
+    if peer is not None:
+        desk.put_peer(Peer(user_id, peer.name, shown=peer.shown))
+
+
+def _devices(accepted: AcceptedDeviceList | None) -> set[int]:
+    return set() if accepted is None else {device.device_id for device in accepted.device_list.devices}
