@@ -944,3 +944,15 @@ class NothingHeld(ChatError):
     """No message is held."""
 
     code = "direct.nothing_held"
+
+
+class KindMisplaced(ChatError):
+    """A direct message was of a kind that its sender may not send; it was dropped."""
+
+    code = "direct.misplaced"
+
+
+class PeerIsBehind(ChatError):
+    """Somebody sends to your older devices: the server has not shown him your newest list."""
+
+    code = "direct.peer_behind"

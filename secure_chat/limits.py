@@ -236,6 +236,26 @@ MAX_RETRIES: Final = 64  # envelopes asked for in one message
 MAX_SEEN: Final = 4  # devices in one message's `seen`
 MAX_GROUP_MEMBERS: Final = 32  # of a direct group; each message is encrypted for each device of each
 
+# --- a client's direct messages (PROTOCOL.md 22 to 26) ---------------------------------------------
+MAX_WAITING_DIRECTS: Final = 1000  # to one person, not accepted yet: a month's talk, as much as the server would keep
+MAX_FAILED_OPENS: Final = 20  # of one device in the time below; then its envelopes wait at the server
+FAILED_OPENS_SECONDS: Final = 60.0  # see above: junk costs a minute's worth of rows, not the vault
+SEEN_ENVELOPE_DAYS: Final = 40  # ten more than the server keeps an envelope
+ACK_SECONDS: Final = 30  # after which one that is owed is sent, if nothing else was: within a minute
+OPENING_PAUSE_SECONDS: Final = 10 * 60  # between two fresh sessions for what cannot be read; doubled each time
+OPENING_LONGEST_PAUSE_SECONDS: Final = 24 * 60 * 60  # the doubling ends here
+MAX_SENT_BEFORE_SECONDS: Final = 30 * 24 * 60 * 60  # a message older than the server keeps any is marked as doubtful
+MAX_SENT_AHEAD_SECONDS: Final = 10 * 60  # the same of one from the future
+LIST_CHANGE_SECONDS: Final = 10 * 60  # in which a sender may go by an older list of the own devices without a notice
+FULL_MAILBOX_SECONDS: Final = 60  # before a device that was full is tried again; doubled each time
+FULL_MAILBOX_LONGEST_SECONDS: Final = 60 * 60  # the doubling ends here
+MAX_STALE_ANSWERS: Final = 5  # in a row to one message: a server that never has enough lists is refused
+MAX_DEFERRED_ENVELOPES: Final = 256  # kept in memory while their sender's limit holds; more come on the next connection
+MAX_DIRECTS_FOUND: Final = 50  # of one page of a search in conversations
+MAX_DIRECTS_SEARCHED: Final = 5000  # rows looked at for one page: some 60 ms of the network thread
+TIDY_SECONDS: Final = 60 * 60  # between two looks for what has had its time in the vault
+TIDY_ROWS: Final = 500  # of one look: a few milliseconds
+
 # --- a person's vault and profiles ---------------------------------------------------------------
 VAULT_ARGON2_OPS: Final = 3  # passes; with 256 MiB about 0.7 s here, once at the start
 VAULT_ARGON2_MEMORY_KIB: Final = 256 * 1024

@@ -73,6 +73,7 @@ class Desk:
         self._ledger = _Drawer(DIRECT_LEDGER)
         self._hidden: dict[tuple[str, str], str] = {}
         self.touched: set[str] = set()  # names of whom something has changed
+        self.wanted_lists: set[bytes] = set()  # users who have a newer device list than the known one
         self.events: list[Event] = []  # to be told once the transaction is on the disk
 
     def tell(self, event: Event) -> None:
