@@ -928,12 +928,6 @@ class MailboxFull(ChatError):
     code = "direct.full"
 
 
-class RecipientGone(ChatError):
-    """This account is disabled or deleted; the message was not sent."""
-
-    code = "direct.gone"
-
-
 class RecipientSelf(ChatError):
     """A message to oneself goes nowhere in this version."""
 

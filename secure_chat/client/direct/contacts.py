@@ -11,7 +11,7 @@ from typing import Final
 
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import ContactPinned, ContactVerified, KeyIsChanged, Trust
-from secure_chat.client.direct.records import Contact, Conversation, Peer, ShownKey
+from secure_chat.client.direct.records import Contact, Conversation, KnownVersion, Peer, ShownKey
 from secure_chat.client.vault.transaction import Transaction
 from secure_chat.directory.device_list import AcceptedDeviceList
 from secure_chat.e2ee.content import Kind
@@ -111,9 +111,7 @@ def mark_verified(desk: Desk, contact: Contact, by: str) -> None:
     desk.tell(ContactVerified(contact.name, by))
 
 
-def verify_by_invite(
-    transaction: Transaction, name: str, user_id: bytes, identity_key: bytes, now_ms: int
-) -> Trust:
+def verify_by_invite(transaction: Transaction, name: str, user_id: bytes, identity_key: bytes, now_ms: int) -> Trust:
     """An invite's proof says whose key this is: pin it as verified, or verify the pinned one.
 
     `CHANGED`: another one is pinned; then nothing is verified, and what the proof says is remembered as shown.
@@ -162,7 +160,9 @@ def _begin_chain_anew(desk: Desk, user_id: bytes) -> None:
     """A person's word ends a contradiction: the newest list counts as at first contact."""
     peer = desk.peer(user_id)
     if peer is not None:
-        desk.put_peer(Peer(user_id, peer.name, shown=peer.shown))
+        shown = peer.shown_list
+        known = () if shown is None else (KnownVersion(shown.device_list.version, shown.digest),)
+        desk.put_peer(Peer(user_id, peer.name, shown=peer.shown, known=known))
 
 
 def _devices(accepted: AcceptedDeviceList | None) -> set[int]:

@@ -1,5 +1,9 @@
-"""What an opened message is and does: a row, an acknowledgement, something that a newer version knows; PROTOCOL.md 23."""
+"""What an opened message is and does: a row, an acknowledgement, something that a newer version knows.
 
+PROTOCOL.md 23.
+"""
+
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -43,11 +47,14 @@ class Contents:
 
     def take(self, desk: Desk, received: Received, content: Content) -> None:
         """Act on one content, and keep what is to be shown."""
-        self._compare_lists(desk, received, content)
+        if received.trust is not Trust.QUARANTINED:
+            self._compare_lists(desk, received, content)
         if content.kind in _SILENT:
             return
         if content.kind in _OWN_DEVICES_ONLY:
-            error = KindMisplaced(f"{received.peer.name} sent what only a person's own devices may send. It was dropped.")
+            error = KindMisplaced(
+                f"{received.peer.name} sent what only a person's own devices may send. It was dropped."
+            )
             desk.tell(Told(error))
             return
         if content.expire_s and content.sent_at + content.expire_s * 1000 <= self._now_ms():
@@ -83,7 +90,8 @@ class Contents:
         if view.sender_version > peer.version:
             desk.wanted_lists.add(peer.user_id)
         own = self._own
-        if view.recipient_version == own.version and view.recipient_digest != own.devices.digest:
+        same_digest = hmac.compare_digest(view.recipient_digest, own.devices.digest)
+        if view.recipient_version == own.version and not same_digest:
             known = KnownVersion(own.version, own.devices.digest)
             contradict(desk, peer.name, known, view.recipient_digest, now)
         changed_at = own.devices.device_list.created

@@ -1,4 +1,4 @@
-"""Conversations as they are kept in the vault: rows added, pages of them, words found in them, how far they are read."""
+"""Conversations as they are kept in the vault: rows added, pages of them, words found, how far they are read."""
 
 import dataclasses
 import heapq
@@ -70,9 +70,7 @@ def summary(desk: Desk, contact: Contact) -> ContactRow:
     return ContactRow(contact.name, contact.state, held, conversation.unread, conversation.last_time, waiting)
 
 
-def search(
-    desk: Desk, words: str, names: list[str], since: int, before: int
-) -> tuple[tuple[DirectMessage, ...], int]:
+def search(desk: Desk, words: str, names: list[str], since: int, before: int) -> tuple[tuple[DirectMessage, ...], int]:
     """Texts of these conversations with all the words, the newest first; and where to go on, 0: at the end.
 
     `since`: milliseconds since 1970 UTC; `before`: a row, 0: from the newest. Stops after a bounded number of rows
@@ -82,11 +80,9 @@ def search(
     if not wanted:
         return (), 0
     found: list[DirectMessage] = []
-    looked = 0
-    for row, name, message in _newest_first(desk, names, before or None):
+    for looked, (row, name, message) in enumerate(_newest_first(desk, names, before or None)):
         if len(found) == MAX_DIRECTS_FOUND or looked == MAX_DIRECTS_SEARCHED:
             return tuple(found), row + 1
-        looked += 1
         if message.kind is MessageKind.TEXT and message.time >= since and wanted <= words_of(message.text):
             found.append(shown(name, row, message))
     return tuple(found), 0

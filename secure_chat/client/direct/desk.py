@@ -3,7 +3,6 @@
 A batch of a hundred messages reads and writes a session's row once.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -73,6 +72,7 @@ class Desk:
         self._ledger = _Drawer(DIRECT_LEDGER)
         self._hidden: dict[tuple[str, str], str] = {}
         self.touched: set[str] = set()  # names of whom something has changed
+        self.changed_devices: dict[tuple[bytes, int], PeerDevice | None] = {}
         self.wanted_lists: set[bytes] = set()  # users who have a newer device list than the known one
         self.events: list[Event] = []  # to be told once the transaction is on the disk
 
@@ -114,6 +114,7 @@ class Desk:
 
     def put_device(self, device: PeerDevice) -> None:
         """Keep it."""
+        self.changed_devices[device.user_id, device.device_id] = device
         self._devices.put(self._device_row(device.user_id, device.device_id), device)
 
     def all_devices(self) -> list[PeerDevice]:
@@ -122,6 +123,7 @@ class Desk:
 
     def forget_device(self, user_id: bytes, device_id: int) -> None:
         """Destroy the sessions with a device that was removed, their keys, and the ciphertexts that wait for it."""
+        self.changed_devices[user_id, device_id] = None
         self._devices.put(self._device_row(user_id, device_id), None)
         for row_id, _ in self.late_envelopes(user_id, device_id):
             self.transaction.delete(LATE_ENVELOPES, row_id)
@@ -187,6 +189,10 @@ class Desk:
         row_id = f"{self._row(LATE_ENVELOPES, _device_name(late.user_id, late.device_id))}{number:0{_DIGITS}x}"
         self.transaction.put(LATE_ENVELOPES, row_id, late)
 
+    def delete_late_envelope(self, row_id: str) -> None:
+        """The device has it."""
+        self.transaction.delete(LATE_ENVELOPES, row_id)
+
     def late_envelopes(
         self, user_id: bytes, device_id: int, limit: int | None = None
     ) -> list[tuple[str, LateEnvelope]]:
@@ -214,5 +220,3 @@ class Desk:
 
 def _device_name(user_id: bytes, device_id: int) -> str:
     return f"{user_id.hex()}/{device_id}"
-
-

@@ -87,8 +87,7 @@ def _accept(desk: Desk, peer: Peer, accepted: AcceptedDeviceList, now_ms: int) -
     identity = device_list.identity_key.raw
     contact = desk.contact(peer.name) or contacts.pin(desk, peer.name, peer.user_id, identity, now_ms)
     is_pinned = contacts.is_pinned(contact, peer.user_id, identity)
-    before = peer.accepted_list if is_pinned else peer.shown_list
-    _compare_devices(desk, peer, before, accepted, tell=is_pinned)
+    _compare_devices(desk, peer, accepted, is_pinned=is_pinned)
     known = (*peer.known, KnownVersion(device_list.version, accepted.digest))[-_KNOWN_VERSIONS:]
     seen = tuple(dict.fromkeys((*peer.seen, *device_list.seen_devices())))
     if is_pinned:
@@ -100,14 +99,15 @@ def _accept(desk: Desk, peer: Peer, accepted: AcceptedDeviceList, now_ms: int) -
     desk.put_peer(kept)
 
 
-def _compare_devices(
-    desk: Desk, peer: Peer, before: AcceptedDeviceList | None, accepted: AcceptedDeviceList, *, tell: bool
-) -> None:
-    if before is None:
-        return
-    old = {device.device_id for device in before.device_list.devices}
-    new = {device.device_id for device in accepted.device_list.devices}
-    for device_id in old - new:
+def _compare_devices(desk: Desk, peer: Peer, accepted: AcceptedDeviceList, *, is_pinned: bool) -> None:
+    """Destroy what is kept for devices that are gone; what is under the pinned identity stays until another is taken."""
+    before = _numbers(peer.accepted_list) if is_pinned else set()
+    new = _numbers(accepted)
+    for device_id in (before | _numbers(peer.shown_list)) - new:
         desk.forget_device(peer.user_id, device_id)
-    if tell and new - old:
+    if before and new - before:
         desk.tell(NewDevice(peer.name))
+
+
+def _numbers(devices: AcceptedDeviceList | None) -> set[int]:
+    return set() if devices is None else {device.device_id for device in devices.device_list.devices}

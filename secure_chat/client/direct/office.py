@@ -1,4 +1,4 @@
-"""Where all work on direct messages is done: a desk on one transaction; what is told is told after it is on the disk."""
+"""Where work on direct messages is done: a desk on one transaction; what is told is told after it is on the disk."""
 
 import contextlib
 from collections.abc import Callable, Iterator

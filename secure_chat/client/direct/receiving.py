@@ -1,4 +1,4 @@
-"""Opening what the server brings, in the order of PROTOCOL.md 20.4; what it changes lies on the desk of one transaction.
+"""Opening what the server brings, in the order of PROTOCOL.md 20.4; what it changes lies on one transaction's desk.
 
 The session's new state, the text or a placeholder, the envelope's id and the used prekey are written together; only
 then anything is shown, and only then acknowledged.
@@ -68,7 +68,10 @@ class Receiver:
     def receive(self, desk: Desk, arrival: Arrival) -> Verdict:
         """Open one. Whatever cannot be opened leaves a row that says why; errors of the vault are raised."""
         envelope = arrival.envelope
-        if envelope.recipient != self._own.party.public.address or envelope.sender.user_id == envelope.recipient.user_id:
+        if (
+            envelope.recipient != self._own.party.public.address
+            or envelope.sender.user_id == envelope.recipient.user_id
+        ):
             return Verdict.DONE  # not for this device, or from one that this version does not know: never opened
         if envelopes_seen.is_seen(desk, envelope.env_id, self._now_ms()):
             return Verdict.DONE

@@ -98,7 +98,7 @@ class PeerDevice:
     device_id: int
     sessions: tuple[Session, ...] = ()
     generation: int = 0  # the highest known for this pair of devices; survives the sessions
-    prekeys: SeenPrekey = SeenPrekey()
+    prekeys: SeenPrekey = field(default_factory=SeenPrekey)
     ack_due: int = 0  # milliseconds since 1970 UTC; 0: none is owed
     opening_due: int = 0  # when a fresh session is to be opened, because something could not be read; 0: none
     opening_pause: int = 0  # milliseconds between the last two; 0: a message has opened since

@@ -103,9 +103,7 @@ class Sealer:
         return outgoing
 
     def _content(self, outgoing: Outgoing, devices: AcceptedDeviceList) -> Content:
-        view = ListView(
-            self._own.version, self._own.devices.digest, devices.device_list.version, devices.digest
-        )
+        view = ListView(self._own.version, self._own.devices.digest, devices.device_list.version, devices.digest)
         return Content(
             kind=outgoing.kind,
             msg_id=outgoing.msg_id,

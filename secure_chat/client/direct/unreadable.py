@@ -8,7 +8,6 @@ from collections import deque
 from typing import Final
 
 from secure_chat.client.direct.records import PeerDevice
-from secure_chat.e2ee.bodies import UnreadableReason
 from secure_chat.errors import (
     ChatError,
     ContentInvalid,
@@ -28,14 +27,6 @@ from secure_chat.limits import (
 
 REMOVED_DEVICE: Final = "it is from a device that {name} has removed"
 
-_REASONS: Final[dict[type[ChatError], UnreadableReason]] = {
-    SessionUnknown: UnreadableReason.NO_SESSION,
-    SessionAhead: UnreadableReason.NO_SESSION,
-    PrekeyGone: UnreadableReason.NO_PREKEY,
-    SkipTooFar: UnreadableReason.SKIP,
-    KeyGone: UnreadableReason.KEY_EXPIRED,
-    SessionReplayed: UnreadableReason.REPLAYED,
-}
 _WORDS: Final[dict[type[ChatError], str]] = {
     SessionUnknown: "its session is not known here",
     SessionAhead: "its session comes from the future: one of the clocks is wrong",
@@ -51,11 +42,6 @@ _HARMLESS: Final = (ContentInvalid, KeyGone, SessionReplayed)
 
 # Per device: user id and device number; 0 for all those that are in no list.
 _DeviceKey = tuple[bytes, int]
-
-
-def reason_of(error: ChatError) -> UnreadableReason:
-    """Why, as a number of the protocol."""
-    return _REASONS.get(type(error), UnreadableReason.TAG)
 
 
 def words_for(error: ChatError) -> str:

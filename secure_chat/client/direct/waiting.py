@@ -20,7 +20,7 @@ def add_text(desk: Desk, name: str, text: str, random: Randomness, now_ms: int) 
     """Put a text at the end of the queue. Raises `TooManyWaiting`, and `EncodingError` for what is no text."""
     if held_messages(desk, name) >= MAX_WAITING_DIRECTS:
         raise TooManyWaiting(f"{MAX_WAITING_DIRECTS:,} messages to {name} wait already; this one was not taken.")
-    return _add(desk, name, Kind.TEXT, TextBody(text).encode(), random, now_ms)
+    return _add(desk, name, Kind.TEXT, TextBody(ref=None, text=text).encode(), random, now_ms)
 
 
 def add_ack(
@@ -42,8 +42,8 @@ def text_of(outgoing: Outgoing) -> str:
 def accepted(desk: Desk, name: str, outgoing: Outgoing, time: int) -> DirectMessage | None:
     """The server has it: a text gets its row, and what a full device has not got waits further."""
     desk.delete_outgoing(name, outgoing.number)
-    for part in outgoing.parts:
-        if part.envelope and part.omitted == FULL:
+    for part, asked in zip(outgoing.parts, request_parts(outgoing), strict=True):
+        if part.envelope and not asked.envelope:
             late = LateEnvelope(name, outgoing.user_id, part.device_id, part.envelope)
             desk.put_late_envelope(outgoing.number, late)
     if outgoing.kind != Kind.TEXT:
