@@ -5,6 +5,7 @@ goes over the wire).
 """
 
 import contextlib
+import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -97,7 +98,7 @@ class Network:
         self._persistence = persistence
         self._backoff = backoff
         self._session = Session(facts, self.events.put)
-        self._direct = Direct(self.events.put)
+        self._direct = Direct(vault, self.events.put, facts.now_ms, self._waiter.clock)
         self._connection: _Connection | None = None
         self._connected_before = False
         self._alone_since = self._waiter.clock()
@@ -271,40 +272,43 @@ class Network:
             if self._alone_since - connection.since >= SETTLED_CONNECTION_SECONDS:
                 self._backoff.reset()
             self._session.disconnected()
-            self.snapshot = self._session.snapshot()
+            self._direct.disconnected()
+            self.snapshot = self._look()
             channel.close()
 
     def _greet(self, logged_in: LoggedIn) -> None:
         welcome = logged_in.welcome
         self._session.connected(welcome)
-        self.snapshot = self._session.snapshot()  # before anybody is told: a command asks it for the rooms at once
+        self.snapshot = self._look()  # before anybody is told: a command asks it for the rooms at once
         rooms = tuple(room.room for room in welcome.rooms)
         self.events.put(
             Connected(self._facts.server, welcome.name, welcome.role, logged_in.resumed, self._connected_before, rooms)
         )
         if logged_in.told is not None:
             self.events.put(Told(logged_in.told))
+        self._direct.connected(welcome)
 
     def _turn(self, connection: _Connection) -> None:
         channel, now = connection.channel, self._waiter.clock()
-        for command in self._session.commands(now, channel.request_id):
-            channel.send(command)
+        for source in (self._session, self._direct):
+            for command in source.commands(now, channel.request_id):
+                channel.send(command)
         if self.events.is_full:
             self._wait_for_the_screen(channel)
         for said in channel.turn(self._next_moment(connection, now)):
             if isinstance(said, ServerClosing):
                 self._asked_to_wait = bounded_wait(said.retry_after)
-            self._session.said(said, self._waiter.clock())
-        self.snapshot = self._session.snapshot()
+            if not self._direct.said(said):
+                self._session.said(said, self._waiter.clock())
+        self._direct.turn()
+        self.snapshot = self._look()
         self._check_alive(connection)
         self._save_markers_in_time()
 
     def _next_moment(self, connection: _Connection, now: float) -> float:
         heard_at = connection.channel.heard_at
         moments = [heard_at + CLIENT_PING_SECONDS + (CLIENT_SILENCE_SECONDS if connection.asked_for_life else 0)]
-        due = self._session.next_time()
-        if due is not None:
-            moments.append(due)
+        moments += [due for source in (self._session, self._direct) if (due := source.next_time()) is not None]
         if self._unsaved_markers_since is not None:
             moments.append(self._unsaved_markers_since + READ_MARKER_SECONDS)
         return max(now, min(moments))
@@ -324,6 +328,9 @@ class Network:
             self._session.ask_request(Request(Ping, _ignore, _ignore, lost=_nothing))
         elif silent >= CLIENT_PING_SECONDS + CLIENT_SILENCE_SECONDS:
             raise ConnectionLost("The server has given no sign of life.")
+
+    def _look(self) -> Snapshot:
+        return dataclasses.replace(self._session.snapshot(), contacts=self._direct.snapshot)
 
     def _status(self, connection: _Connection, round_trip: float) -> Status:
         account = login_state.account(self._vault)
@@ -375,7 +382,7 @@ class Network:
         while not happened():
             until = self._waiter.clock() + _FAR_AWAY if latest is None else latest
             self._waiter.wait(until)
-            self.snapshot = self._session.snapshot()
+            self.snapshot = self._look()
             self._save_markers_in_time()
             if latest is not None and self._waiter.clock() >= latest:
                 return

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from secure_chat.client.direct.events import Trust
+from secure_chat.client.direct.events import ContactSnapshot
 from secure_chat.client.events import (
     Answer,
     Answered,
@@ -49,16 +49,6 @@ class RoomSnapshot:
     members: int
     head: int
     seen: int
-
-
-@dataclass(frozen=True, slots=True)
-class ContactSnapshot:
-    """Somebody whose key is pinned, as at one moment."""
-
-    name: str
-    state: Trust
-    unread: int
-    held: int  # messages kept because the key has changed
 
 
 @dataclass(frozen=True, slots=True)

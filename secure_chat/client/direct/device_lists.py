@@ -12,6 +12,7 @@ from typing import Final
 from secure_chat.client.direct import contacts
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import NewDevice
+from secure_chat.client.direct.own import Own
 from secure_chat.client.direct.records import CONTRADICTIONS, Contradiction, KnownVersion, Peer
 from secure_chat.client.events import Told
 from secure_chat.directory.device_list import (
@@ -20,8 +21,10 @@ from secure_chat.directory.device_list import (
     check_first_contact,
     check_successor,
 )
-from secure_chat.errors import DeviceListError, KeyContradicted
+from secure_chat.directory.keys import UserId
+from secure_chat.errors import DeviceListError, KeyContradicted, ServerSaidNonsense
 from secure_chat.names import check_user_name
+from secure_chat.protocol.events import DeviceLists
 
 _KNOWN_VERSIONS: Final = 256  # hashes kept of one user's lists; nobody has so many devices in a life
 
@@ -44,6 +47,22 @@ def take_lists(desk: Desk, user_id: bytes, name: str, lists: Iterable[bytes], no
         if name and known.name != name:
             raise DeviceListError("The server shows another name for a known account.")
         _take(desk, known, candidate, now_ms)
+
+
+def take_answer(desk: Desk, own: Own, name: str, after: int, said: DeviceLists, now_ms: int) -> int | None:
+    """Take the answer to the question who has `name`, and his lists after version `after`.
+
+    None: all is here. Otherwise the version after which to ask once more: the name is another user's than the pinned
+    one, or there are more lists. Raises what `take_lists` raises, and `ServerSaidNonsense`.
+    """
+    if said.user_id == own.devices.device_list.user_id:
+        raise ServerSaidNonsense("The server gives the own account another name.")
+    if after != _version(desk, said.user_id):
+        return _version(desk, said.user_id)
+    take_lists(desk, UserId(said.user_id), name, said.lists, now_ms)
+    if desk.contact(name) is None or (said.more and not said.lists):
+        raise ServerSaidNonsense
+    return _version(desk, said.user_id) if said.more else None
 
 
 def note_digest(desk: Desk, peer: Peer, version: int, digest: bytes, now_ms: int) -> None:
@@ -100,13 +119,18 @@ def _accept(desk: Desk, peer: Peer, accepted: AcceptedDeviceList, now_ms: int) -
 
 
 def _compare_devices(desk: Desk, peer: Peer, accepted: AcceptedDeviceList, *, is_pinned: bool) -> None:
-    """Destroy what is kept for devices that are gone; what is under the pinned identity stays until another is taken."""
+    """Destroy what is kept for devices that are gone; those under the pinned identity stay until another is taken."""
     before = _numbers(peer.accepted_list) if is_pinned else set()
     new = _numbers(accepted)
     for device_id in (before | _numbers(peer.shown_list)) - new:
         desk.forget_device(peer.user_id, device_id)
     if before and new - before:
         desk.tell(NewDevice(peer.name))
+
+
+def _version(desk: Desk, user_id: bytes) -> int:
+    peer = desk.peer(user_id)
+    return 0 if peer is None else peer.version
 
 
 def _numbers(devices: AcceptedDeviceList | None) -> set[int]:

@@ -191,6 +191,16 @@ class ContactRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactSnapshot:
+    """Somebody whose key is pinned, as at one moment."""
+
+    name: str
+    state: Trust
+    unread: int
+    held: int  # messages kept because the key has changed
+
+
+@dataclass(frozen=True, slots=True)
 class ContactsFound:
     """Everybody whose key is pinned, in order of their names."""
 

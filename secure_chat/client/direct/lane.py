@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from secure_chat.client.direct import contacts, waiting
 from secure_chat.client.direct.desk import Desk
-from secure_chat.client.direct.device_lists import take_lists
+from secure_chat.client.direct.device_lists import take_answer
 from secure_chat.client.direct.events import DirectAccepted, DirectDelayed, DirectHeard, DirectHeld, DirectRefused
 from secure_chat.client.direct.own import Own
 from secure_chat.client.direct.records import LateEnvelope, Outgoing, Peer
@@ -226,7 +226,7 @@ class Lane:
     # --- what the server answers -----------------------------------------------------------------
 
     def answered(self, desk: Desk, step: Step, said: e.Said, now: float) -> Step | None:
-        """Take the answer to a step; what comes next. Raises what `take_lists` raises, and `ServerSaidNonsense`."""
+        """Take the answer to a step; what comes next. Raises what `take_answer` raises, and `ServerSaidNonsense`."""
         match step, said:
             case AskLists(), e.DeviceLists():
                 self._lists(desk, step, said)
@@ -259,21 +259,12 @@ class Lane:
         return self.next_step(desk, now)
 
     def _lists(self, desk: Desk, step: AskLists, said: e.DeviceLists) -> None:
-        self._after = None
-        if said.user_id == self.own.devices.device_list.user_id:
-            raise ServerSaidNonsense("The server gives the own account another name.")
         if said.state != "enabled":
             raise UserDisabled(f"{self.name}'s account is disabled or deleted. The message was not sent.")
-        peer = desk.peer(said.user_id)
-        version = 0 if peer is None else peer.version
-        if step.after != version:
+        self._after = take_answer(desk, self.own, self.name, step.after, said, self.now_ms())
+        self._looked = self._after is None
+        if not self._looked:
             self._count_stale()
-            self._after = version  # the name is another user's than the pinned one
-            return
-        take_lists(desk, said.user_id, self.name, said.lists, self.now_ms())
-        if desk.contact(self.name) is None or (said.more and not said.lists):
-            raise ServerSaidNonsense
-        self._looked = not said.more
 
     def _accepted(self, desk: Desk, number: int, time: int) -> None:
         self._stale, self._full = 0, _Full()

@@ -39,8 +39,12 @@ class Mailbox:
     """What comes in to this device from people."""
 
     def __init__(
-        self, office: Office, requests: Requests, receiver: Receiver, now_ms: Callable[[], int],
-        clock: Callable[[], float]
+        self,
+        office: Office,
+        requests: Requests,
+        receiver: Receiver,
+        now_ms: Callable[[], int],
+        clock: Callable[[], float],
     ) -> None:
         """`clock`: seconds, as of `Requests`."""
         self._now_ms = now_ms
@@ -137,7 +141,9 @@ class Mailbox:
             line.not_before = self._clock() + FAILED_OPENS_SECONDS / 4
             return
         if line.looked:
-            self._deferred.append(arrival.envelope.env_id)  # the server has no such list: on another connection, perhaps
+            self._deferred.append(
+                arrival.envelope.env_id
+            )  # the server has no such list: on another connection, perhaps
             return
         line.arrivals.append(arrival)
         if not line.not_before:
@@ -193,8 +199,7 @@ class Mailbox:
         self._say()
 
     def _go_on(self, user_id: bytes) -> None:
-        line = self._lines[user_id]
-        batch = list(line.arrivals)
+        batch = list(self._lines.get(user_id, _Line()).arrivals)
         self._lines[user_id] = _Line(looked=True)
         if batch:
             self._open(batch)

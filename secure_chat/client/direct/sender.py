@@ -90,6 +90,11 @@ class Sender:
             if lane.woken(self._clock()):
                 self.advance(name)
 
+    def advance_all(self) -> None:
+        """Do what can be done for everybody."""
+        for name in list(self._lanes):
+            self.advance(name)
+
     # --- what is typed ---------------------------------------------------------------------------
 
     def message(self, ticket: Ticket, name: str, text: str) -> None:

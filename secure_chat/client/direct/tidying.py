@@ -1,4 +1,4 @@
-"""What has had its time in the vault: envelopes seen long ago, keys of messages that will not come; on the own clock."""
+"""What has had its time in the vault: envelopes seen long ago, keys of messages that never come; by the own clock."""
 
 import dataclasses
 from collections.abc import Callable
