@@ -63,13 +63,13 @@ def client(directory: Path) -> TestClient:
 
 def heard(person: TestClient, count: int) -> list[str]:
     """Wait until so many of others' messages were heard since the start; their texts in the order they came."""
-    while len(found := [each.message.text for each in person.seen if _is_others(each)]) < count:
+    while len(found := _heard(person)) < count:
         person.wait_for(DirectHeard)
     return found
 
 
-def _is_others(event: object) -> bool:
-    return isinstance(event, DirectHeard) and not event.message.own
+def _heard(person: TestClient) -> list[str]:
+    return [each.message.text for each in person.seen if isinstance(each, DirectHeard) and not each.message.own]
 
 
 def test_two_people_write_each_other_and_each_message_is_heard_once_and_in_order(somebody: Somebody) -> None:
@@ -101,9 +101,6 @@ def test_a_message_to_somebody_offline_waits_and_what_is_typed_offline_goes_afte
         event = bob.wait_for(DirectHeard)
         assert event.late
         assert (event.message.text, event.message.trust) == ("while you were away", Trust.UNVERIFIED)
-    with SealedVault(alice_vault) as sealed, sealed.unlock(PASSPHRASE) as vault:
-        vault_port = vault
-        assert vault_port
     with client(bob_vault) as bob:
         bob.core.message(alice_name, "thanks")
         bob.wait_for(DirectAccepted)
