@@ -9,10 +9,11 @@ from secure_chat.client.asking import Asking
 from secure_chat.client.passphrases import ask_and_open, checked_new, new_passphrase
 from secure_chat.client.vault.vault import Vault
 from secure_chat.e2ee.recovery_kit import parse_recovery_key
-from secure_chat.errors import InviteBound, NameInvalid, RecoveryKeyInvalid
+from secure_chat.errors import InviteBound, NameInvalid, NotConfirmed, RecoveryKeyInvalid
 from secure_chat.names import user_name
 
 _NO_KEY: Final = ""
+_YES: Final = ("y", "yes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Answers:
     asking: Asking
     name: str | None = None  # as it was given
     passphrase: str | None = field(default=None, repr=False)
+    yes: bool = False  # to what would be asked
 
     def user_name(self, *, bound: str = "", suggested: str = "") -> str:
         """The name in its mapped form. `bound`: the only one that an invite is for; `suggested`: taken for Enter.
@@ -74,6 +76,16 @@ class Answers:
                     raise
                 slip = error
             self.asking.say(f"{slip.sentence} {slip.next_step}")
+
+    def agree(self, consequence: str) -> None:
+        """Have the person agree to what is about to happen. Raises `NotConfirmed`."""
+        self.asking.say(consequence)
+        if self.yes:
+            return
+        if not self.asking.repeats:
+            raise NotConfirmed("Nobody is there to agree to this; nothing was changed.", hint="if it is meant: --yes")
+        if self.asking.line("Go on? [y/N]: ").strip().casefold() not in _YES:
+            raise NotConfirmed
 
 
 def suggested_name() -> str:

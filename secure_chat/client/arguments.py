@@ -132,6 +132,7 @@ class _Commands:
         self._login()
         self._add("logout", "end this device's session", "logout", "logout --profile alice", "logout -q")
         self._passwd()
+        self._add("invite", "make a link for one person", "invite", "invite --json", "invite --profile alice")
         self._send()
         self._read()
         self._rooms()

@@ -3,13 +3,13 @@
 PROTOCOL.md, "Registration" and "Invites". No connection is open while the person types or a key is derived.
 """
 
-import hmac
 import os
 import time
 from dataclasses import dataclass
 
 from secure_chat.client.answers import Answers, suggested_name
 from secure_chat.client.channel import connect
+from secure_chat.client.direct.inviter import KnownInviter, recognise_inviter
 from secure_chat.client.enrolled import Enrolled, ShowRecovery, complete, shown_device_list
 from secure_chat.client.enrolling import Application, Enrolling, attempt_under_way
 from secure_chat.client.login import login_kdf_row
@@ -20,22 +20,12 @@ from secure_chat.client.profiles import Profile, Profiles
 from secure_chat.client.server_identity import ServerIdentity
 from secure_chat.client.vault import enrolment, login_state
 from secure_chat.client.vault.enrolment import NewVault, ServerFacts
-from secure_chat.client.vault.vault import Vault
 from secure_chat.client.waiting import Waiter
 from secure_chat.directory.device_list import AcceptedDeviceList
-from secure_chat.directory.keys import IdentityPublicKey, UserId
-from secure_chat.directory.pins import inviter_pin
 from secure_chat.e2ee.ml_kem import require_ml_kem
-from secure_chat.errors import (
-    InviteProofInvalid,
-    InviteUsed,
-    NameInvalid,
-    NameTaken,
-    RegistrationClosed,
-    ServerSaidNonsense,
-)
+from secure_chat.errors import InviteUsed, NameInvalid, NameTaken, RegistrationClosed, ServerSaidNonsense
 from secure_chat.names import check_user_name
-from secure_chat.protocol.authentication import Invitation, invite_proof, invite_token_hash
+from secure_chat.protocol.authentication import invite_token_hash
 from secure_chat.protocol.commands import InviteQuery
 from secure_chat.protocol.events import InviteFacts
 from secure_chat.protocol.link import Link
@@ -47,6 +37,7 @@ class Prospect:
 
     server: ServerFacts
     invitation: InviteFacts | None  # None: open registration, or an invite used by the attempt that is taken up
+    inviter: KnownInviter | None = None  # whom the link names
 
 
 class Joining:
@@ -96,19 +87,7 @@ class Joining:
                     raise
                 return Prospect(facts, None)
         _check_facts(invitation)
-        self._check_inviter(invitation)
-        return Prospect(facts, invitation)
-
-    def _check_inviter(self, invitation: InviteFacts) -> None:
-        """A link made by a person's own client names that person; another one at the server is an attack."""
-        if self._link.inviter is None:
-            return
-        shown = invitation.inviter
-        if shown is not None:
-            pin = inviter_pin(UserId(shown.user_id), shown.name, IdentityPublicKey(shown.identity_key))
-            if hmac.compare_digest(pin, self._link.inviter.pin):
-                return
-        raise InviteProofInvalid("The server names another inviter than this link does. Nothing was sent.")
+        return Prospect(facts, invitation, recognise_inviter(self._link, invitation))
 
     def _begun_here(self) -> Profile | None:
         return attempt_under_way(self._profiles, self._link.host, self._link.port)
@@ -146,27 +125,11 @@ class Joining:
     ) -> Enrolled:
         account = login_state.account(draft.vault)
         login_secret = derive_login_secret(passphrase, account.server_id, account.name, row=row)
-        proof = self._proof(draft.vault, prospect.invitation)
+        own = login_state.own_device(draft.vault).device_list.device_list
+        proof = b"" if prospect.inviter is None else prospect.inviter.proof(own)
         application = Application(login_secret, row, self._link.token, proof)
         logged_in = Enrolling(draft, application, waiter, self._say).run(in_doubt=in_doubt)
         return complete(draft, passphrase, logged_in, self._show_recovery)
-
-    def _proof(self, vault: Vault, invitation: InviteFacts | None) -> bytes:
-        if self._link.inviter is None or invitation is None or invitation.inviter is None:
-            return b""
-        own = login_state.own_device(vault).device_list.device_list
-        inviter = invitation.inviter
-        return invite_proof(
-            self._link.inviter.secret,
-            Invitation(
-                invite_token_hash(self._link.token),
-                UserId(inviter.user_id),
-                IdentityPublicKey(inviter.identity_key),
-                own.user_id,
-                own.name,
-                own.identity_key,
-            ),
-        )
 
     # --- an account that an administrator has reset ----------------------------------------------
 

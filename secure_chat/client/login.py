@@ -135,7 +135,7 @@ class Entrance:
             proof = self._proof(channel, counter)
             answer = channel.answer_to(c.Login(channel.request_id(), self._account.name, login_secret, proof))
             if isinstance(answer, WelcomeLimited):
-                raise DeviceElsewhere(f"{self._account.name}'s keys are on another device.")
+                raise DeviceElsewhere(f"{self._account.name}'s keys are on another device.", hint=self.server.ways_back)
             if not isinstance(answer, Welcome):
                 raise ServerSaidNonsense
             return self._welcomed(channel, answer, counter, resumed=False)

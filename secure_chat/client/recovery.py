@@ -3,8 +3,10 @@
 PROTOCOL.md, "Recovery and reset". No connection is open while the person types or a key is derived.
 """
 
+import contextlib
 import os
 import time
+from collections.abc import Iterator
 
 from secure_chat.client.answers import Answers
 from secure_chat.client.channel import connect
@@ -21,7 +23,7 @@ from secure_chat.client.vault.enrolment import ServerFacts
 from secure_chat.client.waiting import Waiter
 from secure_chat.directory.device_list import AcceptedDeviceList
 from secure_chat.e2ee.ml_kem import require_ml_kem
-from secure_chat.errors import DeviceElsewhere, RecoveryKeyInvalid
+from secure_chat.errors import ChatError, DeviceElsewhere, ProfileBusy, RecoveryKeyInvalid
 from secure_chat.protocol.commands import Login
 from secure_chat.protocol.events import WelcomeLimited
 from secure_chat.protocol.link import Link
@@ -45,7 +47,10 @@ class Recovering:
             self._answers.asking.say("Server certificate matches the link.")
             begun = self._begun_here()
             name = self._answers.user_name(suggested=begun.label.name if begun is not None else "")
-            with ProfileDraft(self._profiles, name, self._link.host, self._link.port) as draft:
+            with (
+                self._in_place_of(name, agreed=begun is not None and begun.label.name == name),
+                ProfileDraft(self._profiles, name, self._link.host, self._link.port, replaces=True) as draft,
+            ):
                 if draft.resumes and (begun is None or begun.label.name != name):
                     draft.start_over()  # it was cut off before anything was sent
                 if draft.resumes:
@@ -73,7 +78,27 @@ class Recovering:
             name = self._answers.user_name()
             _, login_secret = self._derive(name, self._answers.known_passphrase(), waiter)
             self._newest_list(name, login_secret, waiter)
-            return DeviceElsewhere(f"{name}'s keys are on another device.")
+            return DeviceElsewhere(f"{name}'s keys are on another device.", hint=self._server.ways_back)
+
+    @contextlib.contextmanager
+    def _in_place_of(self, name: str, *, agreed: bool) -> Iterator[None]:
+        """Hold the profile that the account has here meanwhile: it is retired once the new device is accepted."""
+        with contextlib.ExitStack() as held:
+            for profile in self._profiles.complete():
+                if not profile.is_of(name, self._link.host, self._link.port):
+                    continue
+                try:
+                    held.enter_context(profile.acquire())
+                except ProfileBusy:
+                    raise
+                except ChatError as error:
+                    self._answers.asking.say(error.sentence)  # a vault that cannot be opened is a reason to come back
+                if not agreed:
+                    self._answers.agree(
+                        f"{profile.title} is on this machine already. A new device takes its place, and what only this"
+                        " one has kept, its direct messages among it, is not shown any more."
+                    )
+            yield
 
     def _recognise(self, waiter: Waiter) -> ServerFacts:
         with connect(self._server, waiter) as channel:

@@ -55,6 +55,12 @@ class ServerIdentity:
         """The link that names this server and invites nobody."""
         return Link(self.host, self.port, self.authority, self.log_pin)
 
+    @property
+    def ways_back(self) -> str:
+        """The next steps of somebody whose keys are not here, to be pasted as they stand."""
+        command = f"secure-chat login --recovery '{self.address_link.format()}'"
+        return f"recovery key: {command}; without it an administrator can reset the account"
+
     def check_log_key(self, shown: bytes) -> None:
         """Compare the key log's key in hello with the one that is expected. Raises `TlsPinError`."""
         if self.log_key is None:

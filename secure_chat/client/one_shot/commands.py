@@ -48,6 +48,10 @@ def _of_the_account(command: str) -> Command | None:
         from secure_chat.client.one_shot import logout
 
         return logout
+    if command == "invite":
+        from secure_chat.client.one_shot import invite
+
+        return invite
     if command == "passwd":
         from secure_chat.client.one_shot import passwd
 

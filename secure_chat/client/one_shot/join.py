@@ -65,7 +65,8 @@ def ask_for_answers(surroundings: Surroundings, stack: contextlib.ExitStack) -> 
     else:
         asking = Lines()
     file = surroundings.settings.passphrase_file
-    return Answers(asking, surroundings.arguments.name, None if file is None else read_passphrase_file(file))
+    passphrase = None if file is None else read_passphrase_file(file)
+    return Answers(asking, surroundings.arguments.name, passphrase, surroundings.arguments.yes)
 
 
 def ask_for_link(surroundings: Surroundings, asking: Asking, prompt: str) -> Link:

@@ -52,6 +52,17 @@ class LoggedInRecord(Record, tag="logged_in", frozen=True, kw_only=True):
     rooms: list[str]
 
 
+class InviteRecord(Record, tag="invite", frozen=True, kw_only=True):
+    """`invite`: a link that works once, until `expires`."""
+
+    link: str
+    expires: int
+
+    def __repr__(self) -> str:
+        """Without the link, whose holder can join."""
+        return f"InviteRecord(expires={self.expires})"
+
+
 class DoneRecord(Record, tag="done", frozen=True, kw_only=True):
     """The command did what it says: `logout`, `passwd`."""
 
