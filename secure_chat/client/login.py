@@ -133,9 +133,12 @@ class Entrance:
         counter = login_state.next_login_counter(self._vault)
         with self._connecting() as channel:
             proof = self._proof(channel, counter)
-            answer = channel.answer_to(c.Login(channel.request_id(), self._account.name, login_secret, proof))
+            try:
+                answer = channel.answer_to(c.Login(channel.request_id(), self._account.name, login_secret, proof))
+            except DeviceElsewhere as error:
+                raise self._elsewhere() from error
             if isinstance(answer, WelcomeLimited):
-                raise DeviceElsewhere(f"{self._account.name}'s keys are on another device.", hint=self.server.ways_back)
+                raise self._elsewhere()
             if not isinstance(answer, Welcome):
                 raise ServerSaidNonsense
             return self._welcomed(channel, answer, counter, resumed=False)
@@ -143,6 +146,9 @@ class Entrance:
     def welcomed_by_enrolment(self, channel: Channel, welcome: Welcome, counter: int) -> LoggedIn:
         """A registration or recovery was answered: keep what the answer brings."""
         return self._welcomed(channel, welcome, counter, resumed=False)
+
+    def _elsewhere(self) -> DeviceElsewhere:
+        return DeviceElsewhere(f"{self._account.name}'s keys are on another device.", hint=self.server.ways_back)
 
     def _connecting(self) -> "_KeptWhenDone":
         return _KeptWhenDone(connect(self.server, self._waiter))

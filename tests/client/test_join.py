@@ -181,7 +181,7 @@ def test_an_inviter_whom_the_server_does_not_show_ends_it_before_anything_is_ask
         plain.host, plain.port, plain.authority, plain.log_pin, plain.token, InviterPart(os.urandom(16), os.urandom(16))
     )
     asking = newcomer("ida")
-    with pytest.raises(InviteProofInvalid, match="another inviter"):
+    with pytest.raises(InviteProofInvalid, match="names no inviter"):
         machine.joining(with_inviter.format(), asking).run()
     assert asking.prompts == []
     assert not machine.files()

@@ -1,6 +1,7 @@
 """Coming back without the vault: by the recovery key, by an administrator's link, or told what is missing."""
 
 import secrets
+import shlex
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,15 @@ from secure_chat.client.waiting import Waiter
 from secure_chat.directory.device_list import DeviceList
 from secure_chat.e2ee.device_keys import IdentitySecret
 from secure_chat.e2ee.recovery_kit import parse_recovery_key, recovery_key
-from secure_chat.errors import AuthenticationFailed, ChatError, DeviceElsewhere, InviteBound, RecoveryKeyOther
+from secure_chat.errors import (
+    AuthenticationFailed,
+    ChatError,
+    DeviceElsewhere,
+    InviteBound,
+    NotConfirmed,
+    ProfileBusy,
+    RecoveryKeyOther,
+)
 from secure_chat.limits import INVITE_HOURS, INVITE_TOKEN_BYTES
 from secure_chat.protocol.authentication import invite_token_hash
 from secure_chat.protocol.commands import Command
@@ -47,7 +56,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 @pytest.fixture(scope="module")
 def tokens(installation: Installation) -> Iterator[bytes]:
-    return iter([installation.invite() for _ in range(8)])
+    return iter([installation.invite() for _ in range(16)])
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +86,8 @@ def elsewhere(tmp_path: Path) -> Machine:
     return Machine(tmp_path / "second")
 
 
-_names = iter(["alice", "bella", "cora", "dana", "emma", "fanny", "gloria"])
+NAMES = "alice bella cora dana emma fanny gloria hedwig ingrid jette karla lotte mara nele olga petra"
+_names = iter(NAMES.split())
 
 
 @pytest.fixture
@@ -161,6 +171,85 @@ def test_without_vault_and_without_recovery_key_the_ways_on_are_told(
     assert "--recovery" in error.next_step
     assert "administrator" in error.next_step
     assert not elsewhere.files()
+
+
+# --- on the machine that has a profile already ---------------------------------------------------
+
+
+def test_the_hint_is_a_command_to_paste_and_leads_back_also_where_the_old_profile_lies(
+    joined: Enrolled, machine: Machine, elsewhere: Machine
+) -> None:
+    key, link = machine.recovery_key, machine.recovery_link
+    elsewhere.recovering(link, Scripted(joined.name, PASSPHRASE, key)).recover().vault.close()
+    with Waiter() as waiter, pytest.raises(DeviceElsewhere) as refusal:
+        Entrance(joined.vault, waiter).by_passphrase(PASSPHRASE, opened_vault=True)
+    command = shlex.split(refusal.value.next_step.partition(": ")[2].partition(";")[0])
+    assert command[:3] == ["secure-chat", "login", "--recovery"]
+    joined.vault.close()
+
+    asking = Scripted(joined.name, "yes", PASSPHRASE, key)
+    recovered = machine.recovering(command[3], asking).recover()
+    assert any("is on this machine already" in text for text in asking.said)
+    assert devices_of(recovered).version == 3
+    assert [profile.directory for profile in machine.profiles.complete()] == [recovered.profile.directory]
+    comes_in(recovered)
+
+
+@pytest.mark.parametrize("answer", ["", "no", "n"])
+def test_who_does_not_agree_keeps_the_profile(joined: Enrolled, machine: Machine, answer: str) -> None:
+    joined.vault.close()
+    before = machine.files()
+    with pytest.raises(NotConfirmed):
+        machine.recovering(machine.recovery_link, Scripted(joined.name, answer)).recover()
+    assert machine.files() == before
+    with machine.profiles.choose().acquire() as locked, locked.unlock(PASSPHRASE) as vault:
+        assert login_state.account(vault).name == joined.name
+
+
+def test_a_script_agrees_by_an_option_or_is_told_of_it(joined: Enrolled, machine: Machine) -> None:
+    joined.vault.close()
+    answers = (joined.name, PASSPHRASE, machine.recovery_key)
+    with pytest.raises(NotConfirmed) as refusal:
+        machine.recovering(machine.recovery_link, Scripted(*answers, repeats=False)).recover()
+    assert "--yes" in refusal.value.next_step
+    recovered = machine.recovering(machine.recovery_link, Scripted(*answers, repeats=False), yes=True).recover()
+    recovered.vault.close()
+
+
+def test_a_profile_that_is_open_elsewhere_is_not_taken_over(joined: Enrolled, machine: Machine) -> None:
+    with pytest.raises(ProfileBusy):
+        machine.recovering(machine.recovery_link, Scripted(joined.name, "yes")).recover()
+    assert len(machine.profiles.complete()) == 1
+
+
+def test_a_vault_that_cannot_be_opened_any_more_is_no_obstacle(joined: Enrolled, machine: Machine) -> None:
+    joined.vault.close()
+    (joined.profile.directory / "keystore.db").write_bytes(b"scrambled")
+    asking = Scripted(joined.name, "y", PASSPHRASE, machine.recovery_key)
+    recovered = machine.recovering(machine.recovery_link, asking).recover()
+    assert any("damaged" in text for text in asking.said)
+    comes_in(recovered)
+
+
+def test_a_recovery_that_was_cut_off_goes_on_without_being_agreed_to_twice(
+    joined: Enrolled, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined.vault.close()
+    real = Enrolling._ask
+
+    def ask(self: Enrolling, channel: Channel, request: Command) -> Welcome:
+        real(self, channel, request)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Enrolling, "_ask", ask)
+        asking = Scripted(joined.name, "y", PASSPHRASE, machine.recovery_key)
+        with pytest.raises(KeyboardInterrupt):
+            machine.recovering(machine.recovery_link, asking).recover()
+    assert len(machine.profiles.complete()) == 1, "the old one stays until the new one is complete"
+    recovered = machine.recovering(machine.recovery_link, Scripted("", PASSPHRASE)).recover()
+    assert [profile.directory for profile in machine.profiles.complete()] == [recovered.profile.directory]
+    comes_in(recovered)
 
 
 # --- an administrator's reset --------------------------------------------------------------------

@@ -48,9 +48,9 @@ class Machine:
         """A `join` about to begin."""
         return Joining(parse_link(link), self.profiles, Answers(asking), self._show)
 
-    def recovering(self, link: str, asking: Scripted) -> Recovering:
+    def recovering(self, link: str, asking: Scripted, *, yes: bool = False) -> Recovering:
         """A `login LINK` about to begin."""
-        return Recovering(parse_link(link), self.profiles, Answers(asking), self._show)
+        return Recovering(parse_link(link), self.profiles, Answers(asking, yes=yes), self._show)
 
     def files(self) -> list[Path]:
         """Everything on its disk but the lock that all profiles share, which says nothing."""

@@ -12,7 +12,9 @@ from secure_chat.certificates.contexts import server_context
 from secure_chat.certificates.pins import log_pin
 from secure_chat.e2ee.recovery_kit import parse_recovery_key
 from secure_chat.exit_codes import ExitCode
-from secure_chat.protocol.link import Link, parse_link
+from secure_chat.protocol.commands import AnyCommand, InviteQuery
+from secure_chat.protocol.events import Failure, Said
+from secure_chat.protocol.link import InviterPart, Link, parse_link
 from tests.certificates.impostors import Issuer, write
 from tests.support.client_people import TestClient, vault_of
 from tests.support.command import home
@@ -136,6 +138,42 @@ def test_another_server_under_the_same_invite_ends_join_with_exit_code_four_and_
     assert f"[{code}]" in refused.stderr
     assert refused.stdout == ""
     assert server.received == b""
+    assert kept(person) == []
+
+
+@pytest.mark.negative(76)
+def test_an_invite_by_standard_input_is_in_no_argument_and_in_no_variable(
+    tmp_path: Path, person: PersonAtTerminal
+) -> None:
+    authority = Issuer.make()
+    certificate, key = authority.issue(HOST, now=datetime.now(UTC))
+    files = write(tmp_path, key, certificate, authority.certificate)
+    shown: list[bytes] = []
+
+    def look_and_refuse(command: AnyCommand) -> list[Said | bytes]:
+        assert isinstance(command, InviteQuery)
+        shown.extend(Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+        return [Failure(command.id, "invite.unknown", "No."), b""]
+
+    with ScriptedServer(server_context(files.certificate, files.key), LOG_KEY, look_and_refuse) as server:
+        part = InviterPart(bytes(range(100, 116)), bytes(range(50, 66)))
+        token = bytes(range(16))
+        link = Link(HOST, server.port, authority.public_key, log_pin(LOG_KEY), token, part).format()
+        process = subprocess.Popen(
+            [*CLIENT, "join"],
+            env=home(person.home),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        process.communicate(link + "\n", timeout=60)
+    assert process.returncode == ExitCode.NOT_FOUND
+    arguments, variables = shown
+    assert arguments.endswith(b"join\0")
+    for part_of_link in link.partition("#")[2].split(".")[1:]:
+        assert part_of_link.encode() not in arguments + variables
     assert kept(person) == []
 
 
