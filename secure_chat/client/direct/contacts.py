@@ -7,7 +7,6 @@ it is remembered as shown, and nothing is encrypted to it before a person has ac
 import dataclasses
 import hashlib
 import hmac
-from collections.abc import Callable
 from typing import Final
 
 from secure_chat.client.direct.desk import Desk
@@ -15,7 +14,6 @@ from secure_chat.client.direct.events import ContactPinned, ContactVerified, Key
 from secure_chat.client.direct.records import Contact, Conversation, KnownVersion, Peer, ShownKey
 from secure_chat.client.vault.transaction import Transaction
 from secure_chat.directory.device_list import AcceptedDeviceList
-from secure_chat.directory.keys import IdentityPublicKey, UserId
 from secure_chat.e2ee.content import Kind
 from secure_chat.errors import KeyChanged, KeyChangedAgain, KeyContradicted, KeyNotChanged
 
@@ -113,33 +111,21 @@ def mark_verified(desk: Desk, contact: Contact, by: str) -> None:
     desk.tell(ContactVerified(contact.name, by))
 
 
-def verify_by_invite(
-    transaction: Transaction, name: str, user_id: UserId, identity_key: IdentityPublicKey, now_ms: int
-) -> None:
+def verify_by_invite(transaction: Transaction, name: str, user_id: bytes, identity_key: bytes, now_ms: int) -> Trust:
     """An invite's proof says whose key this is: pin it as verified, or verify the pinned one.
 
-    Raises `KeyChanged` when another one is pinned.
+    `CHANGED`: another one is pinned; then nothing is verified, and what the proof says is shown as the changed key.
     """
     desk = Desk(transaction)
-    contact = desk.contact(name) or Contact(name, user_id, identity_key.raw, now_ms)
-    if not is_pinned(contact, user_id, identity_key.raw):
-        raise KeyChanged(f"Another key of {name} is pinned here than the one that the invite proves.")
-    desk.put_contact(dataclasses.replace(contact, verified=True))
+    contact = desk.contact(name) or Contact(name, user_id, identity_key, now_ms)
+    if is_pinned(contact, user_id, identity_key):
+        contact = dataclasses.replace(contact, verified=True)
+        desk.put_contact(contact)
+    else:
+        show_other_key(desk, contact, user_id, identity_key, now_ms)
     desk.write()
-
-
-class ContactBook:
-    """What invites are to verify contacts with."""
-
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        """`now_ms`: milliseconds since 1970 UTC."""
-        self._now_ms = now_ms
-
-    def verify_by_invite(
-        self, transaction: Transaction, name: str, user_id: UserId, identity_key: IdentityPublicKey
-    ) -> None:
-        """As the function of this name, now."""
-        verify_by_invite(transaction, name, user_id, identity_key, self._now_ms())
+    found = desk.contact(name)
+    return Trust.CHANGED if found is None else found.state
 
 
 def state_of(transaction: Transaction, name: str) -> Trust | None:

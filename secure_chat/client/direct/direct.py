@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from secure_chat.client.direct import conversations
-from secure_chat.client.direct.contacts import ContactBook
+from secure_chat.client.direct.contacts import verify_by_invite
 from secure_chat.client.direct.decisions import Decisions
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.dropping import drop_all_sessions
@@ -66,7 +66,7 @@ class Direct:
         self.own = own = Own.of_vault(vault)
         requests = self._requests
         self._keys = OwnKeys(
-            vault, requests, self._tell_and_look, ContactBook(now_ms), self._drop_sessions, random=random, now_ms=now_ms
+            vault, requests, self._tell_and_look, verify_by_invite, self._drop_sessions, random=random, now_ms=now_ms
         )
         self._sender = Sender(office, requests, own, random, now_ms, clock)
         receiver = Receiver(own, self._keys.prekeys, now_ms)
