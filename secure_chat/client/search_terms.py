@@ -1,4 +1,4 @@
-"""What a person types to search: words, and from:USER in:#ROOM after:DATE, which narrow it."""
+"""What a person types to search: words, and from:USER in:#ROOM or in:@USER after:DATE, which narrow it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,8 @@ class SearchTerms:
     room: str = ""
     sender: str = ""
     since: int = 0  # milliseconds since 1970 UTC
+    peer: str = ""  # whose conversation
+    in_conversations: bool = False  # in those alone, which are on this device
 
 
 def parse_search_terms(text: str) -> SearchTerms:
@@ -32,11 +34,16 @@ def parse_search_terms(text: str) -> SearchTerms:
             words.append(word)
     if not words:
         raise UsageInvalid("There is no word to look for.", hint="secure-chat search cert from:bob in:#dev")
+    place = narrowed.get("in", "")
+    in_conversations = place.startswith("@")
+    peer = place.removeprefix("@") if in_conversations else ""
     return SearchTerms(
         " ".join(words),
-        room_name(narrowed["in"]) if "in" in narrowed else "",
+        room_name(place) if place and not in_conversations else "",
         user_name(narrowed["from"].removeprefix("@")) if "from" in narrowed else "",
         _milliseconds(narrowed["after"]) if "after" in narrowed else 0,
+        user_name(peer) if peer else "",
+        in_conversations,
     )
 
 

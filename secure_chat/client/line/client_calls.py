@@ -55,3 +55,38 @@ class ClientCalls(Protocol):
 
     def mark_read(self, room: str, number: int) -> None:
         """The person has seen a room so far."""
+
+    # --- people ----------------------------------------------------------------------------------
+
+    def message(self, user: str, text: str) -> Ticket:
+        """Say something to one person, end-to-end encrypted."""
+
+    def conversation(self, user: str, before: int | None = None, count: int = 50) -> Ticket:
+        """Older rows of a conversation."""
+
+    def search_conversations(self, words: str, user: str = "", since: int = 0, before: int = 0) -> Ticket:
+        """Rows with these words, from the vault."""
+
+    def contacts(self) -> Ticket:
+        """Everybody with whom there is a conversation."""
+
+    def mark_conversation_read(self, user: str, row: int) -> None:
+        """The person has seen a conversation so far."""
+
+    def compare(self, user: str) -> Ticket:
+        """The safety number."""
+
+    def mark_verified(self, user: str, digits: str) -> Ticket:
+        """The numbers agreed."""
+
+    def trust(self, user: str, fingerprint: bytes = b"") -> Ticket:
+        """Accept the new key that was shown."""
+
+    def discard(self, user: str = "") -> Ticket:
+        """Drop what is held for somebody, or for everybody."""
+
+    def reset_session(self, user: str) -> Ticket:
+        """Begin anew with somebody, or with all."""
+
+    def invite(self) -> Ticket:
+        """A link for somebody."""

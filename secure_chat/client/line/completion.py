@@ -65,7 +65,8 @@ class Completion:
         if command is None:
             return []
         if command.name == "search" and word.startswith(_IN):
-            return [f"{_IN}#{room} " for room in self.places.names]
+            rooms, people = self.places.names, self.places.peers
+            return [*(f"{_IN}#{room} " for room in rooms), *(f"{_IN}@{peer} " for peer in people)]
         if command.name == "search" and word.startswith(_FROM):
             return [f"{_FROM}{name} " for name in self.people]
         options = [option if option.endswith(":") else f"{option} " for option in command.options]
@@ -78,14 +79,21 @@ class Completion:
                 return [f"{name} " for name in self.people]
             case (Completes.HELP_TOPIC,):
                 return [f"{name} " for name in self.registry.names]
+            case (Completes.PLACE,):
+                people = () if word.startswith("#") else self.places.peers
+                return [*(f"{peer} " for peer in people), *_rooms(self.places.names, word)]
             case (Completes.OWN_ROOM,):
                 rooms = self.places.names
             case (Completes.ROOM,):
                 rooms = self._all_rooms
             case _:
                 return []
-        return [f"#{room} " if word.startswith("#") else f"{room} " for room in rooms]
+        return _rooms(rooms, word)
 
     @property
     def _all_rooms(self) -> tuple[str, ...]:
         return tuple(sorted({*self.places.names, *self.rooms}))
+
+
+def _rooms(rooms: Iterable[str], word: str) -> list[str]:
+    return [f"#{room} " if word.startswith("#") else f"{room} " for room in rooms]

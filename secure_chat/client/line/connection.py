@@ -22,7 +22,7 @@ class ConnectionState:
     times: LocalTimes
     now_ms: Callable[[], int]
     is_online: bool = False
-    _was_online: bool = False
+    has_been_online: bool = False
     _countdown: int | None = None  # seconds until the next attempt
     _offline_since: int | None = None
     _told: set[str] = field(default_factory=set)  # codes of the errors of this absence
@@ -58,12 +58,12 @@ class ConnectionState:
     def connected(self, event: Connected, waiting: int) -> list[Line]:
         """There is a connection."""
         server = one_line(event.server)
-        if not self._was_online:
+        if not self.has_been_online:
             lines = [notice(f"connected to {server}, TLS 1.3, certificate as invited")]
         else:
             going = f"; {waiting} waiting {'line goes' if waiting == 1 else 'lines go'} out now" if waiting else ""
             lines = [notice(f"back: connected to {server} again{self._after()}{going}")]
-        self.is_online = self._was_online = True
+        self.is_online = self.has_been_online = True
         self._countdown, self._offline_since, self._attempts = None, None, 0
         self._told.clear()
         return lines

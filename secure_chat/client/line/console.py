@@ -6,14 +6,18 @@ A screen hands in what its one thread takes from the keyboard and from the netwo
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
-from secure_chat.client.events import Event
+from secure_chat.client.direct.events import Trust
+from secure_chat.client.events import Event, Stopped
 from secure_chat.client.line.commands import registry
 from secure_chat.client.line.completion import Completion, Proposal
 from secure_chat.client.line.context import Context
+from secure_chat.client.line.early_lines import EarlyLines
 from secure_chat.client.line.happenings import Happenings
 from secure_chat.client.line.lines import Line
+from secure_chat.client.line.places import Conversation, Where
 from secure_chat.client.line.posting import say
 from secure_chat.client.line.typed import Slash, Talk, read_typed
 from secure_chat.errors import ChatError, NoRoom, NotConnected, SlashNotHere, SlashUnknown
@@ -40,12 +44,14 @@ class Console:
         clock: Callable[[], float] = time.monotonic,
         drafts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`clock`: seconds that never go back. `drafts`: room to what was typed there before the last end."""
+        """`clock`: seconds that never go back. `drafts`: what was typed before the last end, by the place's name."""
         self.context = context
+        context.drafts = dict(drafts)
         self._clock = clock
         self._registry = registry()
         self._completion = Completion(self._registry, context.places, context.people, context.known_rooms)
-        self._happenings = Happenings(context, clock, drafts)
+        self._happenings = Happenings(context, clock)
+        self._early = EarlyLines()
         self._interrupted = float("-inf")
 
     # --- what a screen shows ---------------------------------------------------------------------
@@ -57,9 +63,9 @@ class Console:
         if question is not None:
             return Prompt(question.prompt, question.is_secret, is_question=True)
         place = self.context.places.current
-        room = f"#{one_line(place.room)}" if place else ""
-        note = self.context.connection.prompt_note(len(self.context.own_lines))
-        return Prompt(f"{room}{note} >".lstrip())
+        waiting = len(self.context.own_lines) + len(self.context.own_directs) + len(self._early)
+        note = self.context.connection.prompt_note(waiting)
+        return Prompt(f"{_where(place) if place else ''}{note} >".lstrip())
 
     @property
     def leaving(self) -> ExitCode | None:
@@ -69,7 +75,9 @@ class Console:
     @property
     def is_settled(self) -> bool:
         """Whether everything that was typed has had its answer."""
-        return self._happenings.is_ready and not self.context.expectations and self.context.own_lines.is_settled
+        context = self.context
+        lines_are_settled = context.own_lines.is_settled and not context.own_directs
+        return self._happenings.is_ready and not context.expectations and lines_are_settled
 
     @property
     def due(self) -> float | None:
@@ -92,10 +100,14 @@ class Console:
         """The client told something."""
         for event in events:
             self._happenings.happened(event)
+        self._run_early()
+        if any(isinstance(event, Stopped) for event in events):
+            self._name_early()
 
     def abandoned(self) -> None:
         """The client has not ended in time: what it last knew of unsent lines stays unknown."""
         self._happenings.abandoned()
+        self._name_early()
 
     def tick(self) -> None:
         """A time named by `due` has come."""
@@ -110,7 +122,12 @@ class Console:
             self._guarded(lambda: self.context.questions.answer(text))
             return
         self.mark_read()
-        self._guarded(lambda: self._run(text))
+        is_early = bool(self._early) or not self.context.connection.has_been_online
+        if is_early and self._early.must_wait(text, self._registry):
+            self.context.show(self._early.wait(text))
+            self._run_early()
+        else:
+            self._guarded(lambda: self._run(text))
 
     def interrupted(self, *, had_text: bool) -> None:
         """Ctrl-C: it ends a question or a long listing, else clears the line; a second one quits."""
@@ -136,9 +153,9 @@ class Console:
 
     def moved(self, step: int) -> None:
         """The key for the next room, or the one before."""
-        room = self.context.places.beside(step)
-        if room is not None and self.context.questions.current is None:
-            self.context.go(room)
+        where = self.context.places.beside(step)
+        if where is not None and self.context.questions.current is None:
+            self.context.go(where)
 
     def propose(self, before: str) -> Proposal:
         """What Tab proposes for the text before the cursor."""
@@ -148,17 +165,21 @@ class Console:
 
     def mark_read(self) -> None:
         """The person has had everything before the eyes that was drawn."""
-        for place in self.context.places.all():
-            if place.shown > place.read:
-                place.read = place.shown
-                self.context.client.mark_read(place.room, place.shown)
+        for where in self.context.places.all():
+            if where.shown <= where.read:
+                continue
+            where.read = where.shown
+            if isinstance(where, Conversation):
+                self.context.client.mark_conversation_read(where.peer, where.shown)
+            else:
+                self.context.client.mark_read(where.room, where.shown)
 
     def drafts(self) -> dict[str, str]:
-        """What was typed and not sent, room by room; empty where there is nothing."""
-        drafts = {place.room: place.draft for place in self.context.places.all()}
+        """What was typed and not sent, place by place; empty where there is nothing."""
+        drafts = {where.draft_name: where.draft for where in self.context.places.all()}
         current = self.context.places.current
         if current is not None:
-            drafts[current.room] = self.context.prompt_text.get().strip()
+            drafts[current.draft_name] = self.context.prompt_text.get().strip()
         return drafts
 
     @staticmethod
@@ -172,6 +193,18 @@ class Console:
         """Whether a typed line is a command whose answer is understood only below it; what is said is heard anyway."""
         typed = read_typed(text)
         return isinstance(typed, Slash) and typed.name != "me"
+
+    def _run_early(self) -> None:
+        """Lines that were typed too early, each once those before it have had their answers."""
+        while self._early and self.is_settled and self.context.questions.current is None and self.leaving is None:
+            self._guarded(partial(self._run, self._early.take()))
+
+    def _name_early(self) -> None:
+        """The end came before a connection."""
+        lines = self._early.give_up()
+        if lines and self.context.leaving in (None, ExitCode.OK):
+            self.context.leaving = ExitCode.PARTLY_SENT
+        self.context.show(*lines)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
@@ -188,3 +221,11 @@ class Console:
                 self._registry.find(typed.name).run(self.context, typed.argument)
         except (SlashUnknown, SlashNotHere, NoRoom, NotConnected) as error:
             self.context.tell(error, self.context.put_back(text.strip("\n")))
+
+
+def _where(place: Where) -> str:
+    """Where a line goes, and who can read it."""
+    if not isinstance(place, Conversation):
+        return f"#{one_line(place.room)}"
+    note = "key changed: messages are held" if place.state is Trust.CHANGED else "end-to-end"
+    return f"{one_line(place.peer)} ({note})"

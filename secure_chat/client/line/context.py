@@ -7,16 +7,20 @@ from typing import Protocol
 from secure_chat.client.events import Answer, PeopleFound, Ticket
 from secure_chat.client.line.client_calls import ClientCalls
 from secure_chat.client.line.connection import ConnectionState
+from secure_chat.client.line.direct_lines import DirectLines
 from secure_chat.client.line.error_words import error_line
 from secure_chat.client.line.expectations import Expectations
 from secure_chat.client.line.known_names import KnownNames
 from secure_chat.client.line.lines import Line, Piece, notice
+from secure_chat.client.line.own_directs import OwnDirects
 from secure_chat.client.line.own_lines import OwnLines
-from secure_chat.client.line.places import Place, Places
+from secure_chat.client.line.places import Conversation, Place, Places, Where
+from secure_chat.client.line.presence import Presence
 from secure_chat.client.line.questions import Question, Questions
 from secure_chat.client.line.room_lines import RoomLines
-from secure_chat.errors import ChatError, NoRoom, NotConnected
+from secure_chat.errors import ChatError, NoRoom, NotConnected, UsageInvalid
 from secure_chat.exit_codes import ExitCode
+from secure_chat.sanitize import one_line
 
 
 class PromptText(Protocol):
@@ -45,10 +49,15 @@ class Context:
     now_ms: Callable[[], int]  # milliseconds since 1970 UTC
     connection: ConnectionState
     may_ask_secrets: bool = True  # somebody is there who can answer without being seen
+    columns: Callable[[], int | None] = lambda: None  # of the terminal; None: there is none, or its rows are not drawn
     places: Places = field(default_factory=Places)
+    drafts: dict[str, str] = field(default_factory=dict)  # of places that are not known yet, from before the start
     people: KnownNames = field(default_factory=KnownNames)
     known_rooms: KnownNames = field(default_factory=KnownNames)
+    presence: Presence = field(default_factory=Presence)
     own_lines: OwnLines = field(default_factory=OwnLines)
+    own_directs: OwnDirects = field(default_factory=OwnDirects)
+    last_writer: str = ""  # who wrote a direct message last
     expectations: Expectations = field(default_factory=Expectations)
     questions: Questions = field(default_factory=Questions)
     lines: list[Line] = field(default_factory=list)  # to be drawn
@@ -56,6 +65,12 @@ class Context:
     leaving: ExitCode | None = None
     interruptible: Callable[[], None] | None = None  # ends a listing that takes long
     more_to_find: Callable[[], None] | None = None  # goes on with the last search
+    is_changing_passphrase: bool = False
+
+    @property
+    def direct_lines(self) -> DirectLines:
+        """How rows of conversations look to this person."""
+        return DirectLines(self.own_name, self.room_lines.times)
 
     # --- telling ---------------------------------------------------------------------------------
 
@@ -86,8 +101,8 @@ class Context:
     # --- where the person is ---------------------------------------------------------------------
 
     @property
-    def here(self) -> Place:
-        """The current room. Raises `NoRoom`, or `NotConnected` when it is not known yet."""
+    def here(self) -> Where:
+        """Where lines go. Raises `NoRoom`, or `NotConnected` when it is not known yet."""
         place = self.places.current
         if place is not None:
             return place
@@ -95,24 +110,46 @@ class Context:
             raise NoRoom
         raise NotConnected("There is no connection yet, so it is not known which rooms you are in.")
 
-    def go(self, room: str) -> None:
-        """Make a room the current one: what was being typed stays where it was, its own draft comes back."""
+    @property
+    def room(self) -> Place:
+        """The current room. Raises as `here` does, and `UsageInvalid` in a conversation."""
+        place = self.here
+        if isinstance(place, Conversation):
+            peer = one_line(place.peer)
+            raise UsageInvalid(
+                f"This is a conversation with {peer}, no room. Nothing was done.", hint="/go ROOM leads to a room"
+            )
+        return place
+
+    def go(self, where: Where) -> None:
+        """Write to another place from now on: what was being typed stays where it was, its own draft comes back."""
         left = self.places.current
         if left is not None:
             left.draft = self.prompt_text.get()
-        place = self.places.go(room)
-        self.prompt_text.set(place.draft)
-        place.draft = ""
-        if self.prompt_text.can_be_set and not place.has_known_members:
-            self._learn_members(place)
+        self.places.go(where)
+        self.prompt_text.set(where.draft)
+        where.draft = ""
+        if isinstance(where, Place) and self.prompt_text.can_be_set and not where.has_known_members:
+            self._learn_members(where)
 
     def _learn_members(self, place: Place) -> None:
         def answered(answer: Answer) -> None:
             if isinstance(answer, PeopleFound):
                 place.has_known_members = True
                 self.people.see(*(person.name for person in answer.people))
+                for person in answer.people:
+                    self.presence.told(person.name, online=person.online)
 
         self.expect(self.client.list_members(place.room), answered, lambda _error: None)
+
+    def conversation(self, peer: str) -> Conversation:
+        """The conversation with somebody, its draft as it was left."""
+        conversation = self.places.with_peer(peer)
+        if conversation is None:
+            conversation = self.places.begin(peer)
+            conversation.draft = self.drafts.pop(conversation.draft_name, "")
+            self.people.see(peer)
+        return conversation
 
     def settle(self) -> None:
         """Go somewhere, if the person is nowhere and there is a room. What is typed meanwhile stays."""
@@ -132,15 +169,16 @@ class Context:
         self.prompt_text.set(text)
         return "Your text is back at the prompt."
 
-    def give_back(self, room: str, text: str) -> str:
-        """The same for a text that belongs to a room, where it waits when that is not the current one."""
-        current, place = self.places.current, self.places.get(room)
-        if current is None or current.room == room or place is None or place.draft:
+    def give_back(self, where: Where | None, text: str) -> str:
+        """The same for a text that belongs somewhere, where it waits when that is not the current place."""
+        current = self.places.current
+        if current is None or where is None or current is where or where.draft:
             return self.put_back(text)
         if not self.prompt_text.can_be_set:
             return ""
-        place.draft = text
-        return f"Your text waits at the prompt of #{room}: /go {room}"
+        where.draft = text
+        title = one_line(where.title)
+        return f"Your text waits at the prompt of {title}: /go {title.removeprefix('#')}"
 
     def leave(self, code: ExitCode = ExitCode.OK) -> None:
         """End the program, after what is to be drawn."""

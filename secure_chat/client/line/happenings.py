@@ -1,17 +1,20 @@
 """What each event of the client means for the person: a line, a question, another place, the end."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from secure_chat.client import events as e
+from secure_chat.client.direct.events import DirectEvent
 from secure_chat.client.line.context import Context
+from secure_chat.client.line.direct_happenings import DirectHappenings
 from secure_chat.client.line.lines import detail, warning
 from secure_chat.client.line.notices import Notices, Way
 from secure_chat.client.line.own_lines import OwnLine
-from secure_chat.client.line.places import Place
+from secure_chat.client.line.places import Conversation, Place
 from secure_chat.client.line.questions import Question
 from secure_chat.client.line.room_lines import room_piece
+from secure_chat.client.line.suggestions import explained
 from secure_chat.client.line.times import Days
 from secure_chat.client.line.typed import as_typed
 from secure_chat.exit_codes import ExitCode, exit_code_of
@@ -33,21 +36,20 @@ class _Unread:
 class Happenings:
     """Turns events into what a `Context` shows. `clock`: seconds that never go back."""
 
-    def __init__(self, context: Context, clock: Callable[[], float], drafts: Mapping[str, str]) -> None:
-        """`drafts`: room to what was typed there before the last end."""
+    def __init__(self, context: Context, clock: Callable[[], float]) -> None:
         self._context = context
         self._clock = clock
-        self._drafts = dict(drafts)
         times = context.room_lines.times
         self._notices = Notices(context.own_name, times)
         self._days = Days(times, times.day(context.now_ms()))
+        self._direct = DirectHappenings(context, self._days, clock)
         self._expected: set[str] = set()  # rooms that the connection will open
         self._unread: dict[str, _Unread] = {}  # rooms whose new lines have not come yet
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is a connection, and every room is open."""
-        return self._context.connection.is_online and not self._expected
+        """Whether there is a connection, every room is open, and what was unread in conversations is shown."""
+        return self._context.connection.is_online and not self._expected and self._direct.is_ready
 
     @property
     def due(self) -> float | None:
@@ -72,10 +74,18 @@ class Happenings:
             case e.RoomEntered() | e.RoomLost() | e.CatchUpBegan() | e.CatchUpEnded() | e.NotKept():
                 self._room(event)
             case e.PresenceChanged():
-                self._context.people.see(*event.online)
-                self._notices.presence(event.online, event.offline, self._clock())
+                self._presence(event)
+            case _ if isinstance(event, DirectEvent):
+                self._direct.happened(event)
             case _:
                 self._connection(event)
+
+    def _presence(self, event: e.PresenceChanged) -> None:
+        self._context.people.see(*event.online)
+        for names, online in ((event.online, True), (event.offline, False)):
+            for name in names:
+                self._context.presence.told(name, online=online)
+        self._notices.presence(event.online, event.offline, self._clock())
 
     # --- the connection --------------------------------------------------------------------------
 
@@ -90,6 +100,7 @@ class Happenings:
                 self._connected(event)
             case e.Disconnected():
                 self._say_notices()
+                context.presence.forget()
                 context.show(*connection.disconnected(event))
             case e.ServerStopping():
                 context.show(*connection.stopping(event))
@@ -107,9 +118,10 @@ class Happenings:
         self._expected = set(event.rooms)
         for room in event.rooms:
             if context.places.get(room) is None:
-                context.places.enter(Place(room, draft=self._drafts.pop(room, "")))
+                context.places.enter(Place(room, draft=context.drafts.pop(room, "")))
         if not event.again:
             self._introduce(event)
+            self._direct.begin()
         context.settle()
         if not event.again and not context.prompt_text.can_be_set:
             self._say_where()  # there is no prompt that names it
@@ -149,12 +161,26 @@ class Happenings:
             context.leave(exit_code_of(event.error))
         unsent = [OwnLine(line.room, line.text, line.action) for line in event.unsent]
         self._name_unsent(unsent, "1 line was not sent:", f"{len(unsent)} lines were not sent:")
+        self._name_kept()
         context.leave()
 
     def abandoned(self) -> None:
         """The client was asked to end and has not said so in time."""
         unsent = self._context.own_lines.unsent()
         self._name_unsent(unsent, "1 line may not have been sent:", f"{len(unsent)} lines may not have been sent:")
+        self._name_kept()
+
+    def _name_kept(self) -> None:
+        """Direct messages outlive the program: nothing is lost, and nobody types them again."""
+        own = self._context.own_directs
+        if own:
+            those = (
+                "1 message waits in your vault and goes"
+                if len(own) == 1
+                else f"{len(own)} messages wait in your vault and go"
+            )
+            self._context.say(f"{those} by the next start:")
+            self._context.show(*own.waiting())
 
     def _name_unsent(self, unsent: list[OwnLine], one: str, many: str) -> None:
         context = self._context
@@ -188,12 +214,12 @@ class Happenings:
         context.known_rooms.see(event.room)
         place = context.places.get(event.room)
         if place is None:
-            place = context.places.enter(Place(event.room, draft=self._drafts.pop(event.room, "")))
+            place = context.places.enter(Place(event.room, draft=context.drafts.pop(event.room, "")))
         place.topic, place.members, place.first = event.topic, event.members, event.first
         place.head = max(place.head, event.head)
         place.shown = max(place.shown, event.after)
         if event.ticket is not None:
-            context.go(event.room)
+            context.go(place)
             topic = f": {one_line(event.topic)}" if event.topic else ""
             before = "; /history shows what was said before" if event.after >= event.first else ""
             members = "1 member" if event.members == 1 else f"{event.members} members"
@@ -244,7 +270,9 @@ class Happenings:
 
     def _say_where(self) -> None:
         current = self._context.places.current
-        if current is not None:
+        if isinstance(current, Conversation):
+            self._context.say("you write to ", current.title)
+        elif current is not None:
             self._context.say("you write to ", room_piece(current.room))
 
     def _heard(self, heard: e.Heard) -> None:
@@ -295,8 +323,8 @@ class Happenings:
                 context.show(*own_lines.accepted(event))
             case e.LineRefused():
                 own_lines.refused(event)
-                back = context.give_back(event.room, as_typed(event.text, action=event.action))
-                context.tell(event.error, "Nothing was sent.", back)
+                back = context.give_back(context.places.get(event.room), as_typed(event.text, action=event.action))
+                context.tell(explained(context, event.error, room=event.room), "Nothing was sent.", back)
 
 
 def subject(event: RoomEvent) -> str:

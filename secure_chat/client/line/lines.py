@@ -23,6 +23,7 @@ class Style(Enum):
 
     PLAIN = auto()
     ROOM = auto()
+    DIRECT = auto()
     NAME = auto()
     OWN_NAME = auto()
     MENTION = auto()
@@ -71,6 +72,7 @@ def detail(*parts: str | Piece) -> Line:
 # ANSI attributes that are readable on a light and on a dark screen.
 _ATTRIBUTES: Final = {
     Style.ROOM: "\x1b[36m",
+    Style.DIRECT: "\x1b[35m",
     Style.NAME: "\x1b[1m",
     Style.OWN_NAME: "\x1b[2m",
     Style.MENTION: "\x1b[1;7m",

@@ -82,6 +82,7 @@ def _on_terminal(client: RunningClient, keeping: Keeping, *, color: bool) -> int
 
     text, drafts = TerminalText(), keeping.drafts()
     context = _context(client, text, may_ask_secrets=True)
+    context.columns = lambda: Streams.of_process().width
     console = Console(context, drafts=drafts)
     kept = Kept(keeping, context.tell)
     with client:

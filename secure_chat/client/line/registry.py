@@ -18,6 +18,7 @@ class Group(Enum):
     TALK = "Talk"
     MOVE = "Move"
     FIND = "Find"
+    KEYS = "Keys"
     SELF = "You and the connection"
 
 
@@ -27,6 +28,8 @@ class Completes(Enum):
     ROOM = "any room that is known"
     OWN_ROOM = "a room that the person is in"
     PERSON = "somebody"
+    PLACE = "a room that the person is in, or a conversation"
+    SESSION = "nothing that has a name"
     HELP_TOPIC = "a topic of the help"
 
 
@@ -89,14 +92,11 @@ class Registry:
         return next(iter(beginning or difflib.get_close_matches(name, self.names, 1, _LIKENESS)), None)
 
 
-_DIRECT: Final = "Direct messages are"
 _FILES: Final = "Files are"
 # What people type for things that this version cannot do, and what those things are.
 LATER: Final = {
-    **dict.fromkeys(("msg", "reply", "dm", "query", "tell", "w", "whisper"), _DIRECT),
     **dict.fromkeys(("send-file", "accept", "decline", "transfers"), _FILES),
     **dict.fromkeys(("edit", "delete", "react"), "Changing what was said and reactions are"),
-    **dict.fromkeys(
-        ("who", "verify", "fingerprint", "trust", "devices", "discard"), "Direct messages and their keys are"
-    ),
+    **dict.fromkeys(("devices", "link-device"), "More than one device for each person is"),
+    **dict.fromkeys(("block", "unblock"), "Blocking people is"),
 }

@@ -10,7 +10,7 @@ from secure_chat.client.inbox import EventQueue
 from secure_chat.client.session import Snapshot
 from secure_chat.errors import ChatError, MessageTooLong
 from secure_chat.limits import MAX_TEXT_BYTES
-from secure_chat.names import room_name
+from secure_chat.names import room_name, user_name
 
 OWN_NAME = "alice"
 SERVER = "team.example.org"
@@ -46,7 +46,7 @@ class FakeClient:
 
     def take_asked(self) -> list[tuple[object, ...]]:
         """Name and arguments of the calls since the last time, but those that nobody typed."""
-        by_itself = ("mark_read", "list_members")
+        by_itself = ("mark_read", "mark_conversation_read", "list_members", "contacts")
         taken = [(asked.call, *asked.arguments) for asked in self.asked if asked.call not in by_itself]
         self.asked.clear()
         return taken
@@ -101,6 +101,44 @@ class FakeClient:
 
     def mark_read(self, room: str, number: int) -> None:
         self._call("mark_read", room, number)
+
+    # --- people ----------------------------------------------------------------------------------
+
+    def message(self, user: str, text: str) -> e.Ticket:
+        size = len(text.encode("utf-8"))
+        if size > MAX_TEXT_BYTES:
+            raise MessageTooLong(f"{size:,} bytes, the limit is {MAX_TEXT_BYTES:,}. Nothing was sent.")
+        return self._call("message", user_name(user), text)
+
+    def conversation(self, user: str, before: int | None = None, count: int = 50) -> e.Ticket:
+        return self._call("conversation", user, before, count)
+
+    def search_conversations(self, words: str, user: str = "", since: int = 0, before: int = 0) -> e.Ticket:
+        return self._call("search_conversations", words, user, since, before)
+
+    def contacts(self) -> e.Ticket:
+        return self._call("contacts")
+
+    def mark_conversation_read(self, user: str, row: int) -> None:
+        self._call("mark_conversation_read", user, row)
+
+    def compare(self, user: str) -> e.Ticket:
+        return self._call("compare", user)
+
+    def mark_verified(self, user: str, digits: str) -> e.Ticket:
+        return self._call("mark_verified", user, digits)
+
+    def trust(self, user: str, fingerprint: bytes = b"") -> e.Ticket:
+        return self._call("trust", user, fingerprint)
+
+    def discard(self, user: str = "") -> e.Ticket:
+        return self._call("discard", user)
+
+    def reset_session(self, user: str) -> e.Ticket:
+        return self._call("reset_session", user)
+
+    def invite(self) -> e.Ticket:
+        return self._call("invite")
 
     # --- for screens -----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import datetime
 from dataclasses import dataclass, field
 
 from secure_chat.client import events as e
+from secure_chat.client.direct.events import ContactRow, ContactsFound
 from secure_chat.client.line.connection import ConnectionState
 from secure_chat.client.line.console import Console
 from secure_chat.client.line.context import Context
@@ -121,13 +122,20 @@ class Person:
     def prompt(self) -> str:
         return self.console.prompt.text
 
-    def arrives(self, *rooms: str, role: str = "member") -> list[str]:
+    def arrives(self, *rooms: str, role: str = "member", contacts: tuple[ContactRow, ...] = ()) -> list[str]:
         """Connected, and in these rooms; what is said about it."""
         drawn = self.hears(e.Connected(SERVER, OWN_NAME, role, resumed=True, again=False, rooms=rooms))
         for room in rooms:
             drawn += self.hears(entered(room))
         self.learns_names()
+        drawn += self.is_told("contacts", ContactsFound(contacts))
         return drawn
+
+    def is_told(self, call: str, answer: e.Answer) -> list[str]:
+        """A call that nobody typed is answered."""
+        (asked,) = [asked for asked in self.client.asked if asked.call == call]
+        self.client.asked.remove(asked)
+        return self.hears(e.Answered(asked.ticket, answer))
 
     def learns_names(self, *names: str) -> None:
         """The names that were asked for by themselves, for completion, are answered."""

@@ -61,12 +61,62 @@ def test_the_prompt_says_that_a_connection_is_being_made() -> None:
     assert alice.prompt == "(connecting) >"
 
 
-def test_a_text_typed_before_there_was_a_connection_comes_back() -> None:
+# --- lines typed before there was a connection ---------------------------------------------------
+
+
+def test_what_is_typed_before_there_was_a_connection_waits_and_runs_in_order() -> None:
     alice = Person()
-    (drawn,) = alice.types("hello")
-    assert drawn.startswith("! There is no connection yet, so it is not known which rooms you are in.")
-    assert drawn.endswith("Your text is back at the prompt. [net.offline]")
-    assert alice.prompt_text.text == "hello"
+    alice.hears(e.Connecting(SERVER))
+    assert alice.types("hello") == ["* waits for the connection: hello"]
+    assert alice.types("/go dev") == ["* waits for the connection: /go dev"]
+    alice.types("there")
+    assert alice.prompt == "(connecting, 3 lines wait) >"
+    assert alice.client.asked == []
+    alice.arrives("dev", "lobby")
+    ticket = alice.client.asked[-1].ticket
+    assert alice.client.take_asked() == [("post", "lobby", "hello", False)]
+    drawn = alice.hears(e.LineAccepted(ticket, "lobby", 1, TEN), heard(said("hello", "alice", "lobby"), ticket=ticket))
+    assert drawn == ["10:00 #lobby alice: hello", "* you write to #dev"]
+    alice.learns_names()
+    assert alice.client.take_asked() == [("post", "dev", "there", False)]
+
+
+def test_what_needs_no_connection_does_not_wait_for_one() -> None:
+    alice = Person()
+    alice.hears(e.Connecting(SERVER))
+    assert alice.types("/status")[0] == "* team.example.org: connecting"
+    assert "did you mean /msg?" in alice.types("/mgs bob x")[0]
+    assert alice.types("/quit") == []
+    assert leaving(alice) is ExitCode.OK
+
+
+def test_lines_that_waited_for_a_connection_in_vain_are_named_at_the_end() -> None:
+    alice = Person()
+    alice.hears(e.Connecting(SERVER))
+    alice.types("hello")
+    alice.types("/msg bob hi")
+    alice.types("/quit")
+    assert alice.hears(e.Stopped(None)) == ["! 2 lines were not looked at:", "  hello", "  /msg bob hi"]
+    assert leaving(alice) is ExitCode.PARTLY_SENT
+
+
+def test_a_client_that_does_not_end_in_time_names_them_too() -> None:
+    alice = Person()
+    alice.types("hello")
+    alice.types("/quit")
+    alice.console.abandoned()
+    assert alice.sees() == ["! 1 line was not looked at:", "  hello"]
+
+
+def test_a_question_that_an_early_line_asks_is_answered_before_the_next_line_runs() -> None:
+    alice = Person()
+    alice.types("\n".join(["line"] * 12))
+    alice.types("after")
+    alice.arrives("lobby")
+    assert alice.prompt == "12 lines: send as one message? y/n >"
+    alice.types("n")
+    alice.hears(e.Countdown(1))  # anything at all
+    assert alice.client.take_asked() == [("post", "lobby", "after", False)]
 
 
 def test_offline_is_said_with_its_reason_and_the_prompt_counts_down(alice: Person) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from secure_chat.client import events as e
-from secure_chat.errors import NotConnected
+from secure_chat.errors import NotConnected, RoomUnknown
 from secure_chat.limits import MAX_HISTORY_CALL
 from secure_chat.protocol.events import RoomEvent
 from tests.client.line.person import MINUTE, TEN, Person, entered, joined, said
@@ -59,6 +59,13 @@ def test_history_goes_on_before_a_number(alice: Person) -> None:
     assert alice.answers(stretch(1022, 1041, earlier=True))[-1] == "* older ones: /history 20 --before 1022"
 
 
+def test_a_search_in_a_room_that_there_is_not_names_the_one_that_was_meant(alice: Person) -> None:
+    alice.types("/search x in:#devv")
+    assert alice.hears(e.Failed(alice.client.asked[-1].ticket, RoomUnknown())) == [
+        "! No room #devv. Did you mean #dev? /rooms lists what there is, /join devv --create makes it. [room.unknown]"
+    ]
+
+
 def test_nothing_found_is_said_so(alice: Person) -> None:
     alice.types("/history")
     assert alice.answers(e.HistoryFound("dev", 1, 0, (), earlier=False)) == ["* #dev has no history yet"]
@@ -84,6 +91,7 @@ def test_all_of_it_comes_in_order_without_gap_or_duplicate(alice: Person) -> Non
 def test_all_of_a_room_that_was_not_heard_of_yet_is_more_than_nothing() -> None:
     alice = Person()
     alice.hears(e.Connected("team.example.org", "alice", "member", resumed=True, again=False, rooms=("dev",)))
+    alice.client.asked.clear()
     alice.types("/history all")
     assert alice.asks() == ("history", "dev", None, 1)
     assert alice.answers(stretch(2500, 2500)) == ["* #dev · 1 to 2500, Ctrl-C stops"]

@@ -3,6 +3,7 @@
 import pytest
 
 from secure_chat.client import events as e
+from secure_chat.client.direct.events import ContactsFound
 from secure_chat.errors import PermissionDenied, RoomExists, RoomUnknown
 from secure_chat.limits import MAX_LISTED_ROWS
 from secure_chat.protocol.events import RoomSummary
@@ -59,7 +60,7 @@ def test_a_suggestion_that_cannot_be_had_is_left_out(alice: Person) -> None:
     alice.types("/join devv")
     alice.hears(e.Failed(last_ticket(alice), RoomUnknown()))
     assert alice.hears(e.Failed(last_ticket(alice), PermissionDenied())) == [
-        "! No room #devv. /rooms lists what there is, /join devv --create makes it. [room.unknown]"
+        "! No room #devv. Did you mean #dev? /rooms lists what there is, /join devv --create makes it. [room.unknown]"
     ]
 
 
@@ -132,12 +133,21 @@ def test_going_nowhere_says_where_one_is(alice: Person) -> None:
     assert alice.types("/go") == [
         "! Where to? You are in #dev, #lobby. Nothing was done. /help go explains it. [usage.invalid]"
     ]
-    assert alice.types("/go release") == ["! You are not in #release. /join release enters it. [room.not_member]"]
+    assert alice.types("/go release") == [
+        (
+            "! You are not in #release. /join release enters it, /msg release writes to a person of that name. "
+            "[room.not_member]"
+        )
+    ]
+    assert alice.types("/go #release") == ["! You are not in #release. /join release enters it. [room.not_member]"]
+    assert alice.types("/go @bob") == [
+        "! There is no conversation with bob yet. /msg bob begins one. [usage.invalid]",
+    ]
 
 
 def test_a_beginning_of_several_names_is_not_guessed(alice: Person) -> None:
     alice.hears(entered("devops"))
-    assert "More than one of your rooms fits: #dev, #devops." in alice.types("/go de")[0]
+    assert "More than one fits: #dev, #devops." in alice.types("/go de")[0]
     assert alice.types("/go dev") == ["* you write to #dev"]
 
 
@@ -179,6 +189,7 @@ def test_the_names_of_a_room_that_one_goes_to_can_be_completed() -> None:
     alice = Person()
     alice.hears(e.Connected("team.example.org", "alice", "member", resumed=True, again=False, rooms=("dev", "lobby")))
     assert alice.asks() == ("list_members", "lobby", "")
+    alice.is_told("contacts", ContactsFound(()))
     alice.learns_names("bob", "bert")
     assert alice.console.propose("@b").choices == ("@bert ", "@bob ")
     alice.types("/go dev")

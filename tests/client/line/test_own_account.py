@@ -34,6 +34,21 @@ def test_a_change_of_the_passphrase_asks_three_times_and_says_each_step(alice: P
     assert alice.answers(e.Settled()) == ["* the passphrase is changed; your other devices must log in anew"]
 
 
+def test_a_second_change_waits_for_the_end_of_the_first(alice: Person) -> None:
+    def begins() -> list[str]:
+        return alice.types("/passwd")
+
+    begins()
+    for typed in ("the old one", "the new one", "the new one"):
+        alice.types(typed)
+    assert begins() == [
+        "! The passphrase is being changed: that takes some seconds. Wait for its end. [usage.invalid]"
+    ]
+    alice.answers(e.Settled())
+    assert begins() == ["* what you type now is not shown; Ctrl-C leaves everything as it is"]
+    alice.console.interrupted(had_text=False)
+
+
 def test_new_passphrases_that_differ_or_are_short_are_asked_for_again(alice: Person) -> None:
     alice.types("/passwd")
     alice.types("the old one")

@@ -3,7 +3,7 @@
 import pytest
 
 from secure_chat.client import events as e
-from secure_chat.errors import PermissionDenied
+from secure_chat.errors import PermissionDenied, UserUnknown
 from secure_chat.protocol.events import Person as Listed
 from tests.client.line.person import Person
 
@@ -32,6 +32,24 @@ def test_who_is_online_is_listed_in_columns_of_words(alice: Person) -> None:
 def test_nobody_online_is_said_so(alice: Person) -> None:
     alice.types("/users")
     assert alice.answers(e.PeopleFound((), more=False, total=0)) == ["* nobody is online"]
+
+
+def test_a_beginning_that_nobody_comes_after_is_said_to_be_one(alice: Person) -> None:
+    alice.types("/users zzz")
+    assert alice.asks() == ("list_users", "zzz")
+    assert alice.answers(e.PeopleFound((), more=False, total=2)) == [
+        "* nobody comes after zzz in this list: /users shows its beginning"
+    ]
+    alice.types("/members @zzz")
+    assert alice.asks() == ("list_members", "lobby", "zzz")
+
+
+def test_somebody_who_is_not_there_cannot_be_removed_and_who_was_meant_is_named(alice: Person) -> None:
+    alice.console.context.people.see("bob")
+    alice.types("/kick bbo")
+    assert alice.hears(e.Failed(alice.client.asked[-1].ticket, UserUnknown())) == [
+        "! There is no user bbo. Did you mean bob? /users lists who is online. [user.unknown]"
+    ]
 
 
 def test_a_long_list_is_asked_for_page_after_page(alice: Person) -> None:

@@ -21,9 +21,7 @@ WELCOME = [
     "* rooms are kept by the server, which can read them; /help explains the commands",
     "* you write to #lobby",
 ]
-NO_DIRECT_MESSAGES = (
-    "! Direct messages are not in this version. Nothing was sent. /help lists what there is. [usage.not_in_version]"
-)
+NO_FILES = "! Files are not in this version. Nothing was sent. /help lists what there is. [usage.not_in_version]"
 GOODBYE = "* left team.example.org"
 
 
@@ -47,7 +45,7 @@ def piped(text: str | bytes, **environment: str) -> tuple[int, list[str], str]:
 
 
 def test_a_list_of_lines_is_a_conversation() -> None:
-    code, lines, errors = piped("hello\n/rooms\n/go dev\n/me waves\n/msg bob secret\n")
+    code, lines, errors = piped("hello\n/rooms\n/go dev\n/me waves\n/send-file x bob\n")
     assert (code, errors) == (ExitCode.OK, "")
     assert lines == [
         *WELCOME,
@@ -57,7 +55,7 @@ def test_a_list_of_lines_is_a_conversation() -> None:
         "  #lobby   2 members   you are in it",
         "* you write to #dev",
         "00:00 #dev * alice waves",
-        NO_DIRECT_MESSAGES,
+        NO_FILES,
         GOODBYE,
     ]
 

@@ -80,7 +80,7 @@ def test_two_slashes_send_one(alice: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["/msg bob the secret", " /msg bob the secret", "/dm bob x", "/mgs bob x", "/etc/hosts", "/"]
+    "text", ["/send-file bob x", " /edit bob the secret", "/react x", "/mgs bob x", "/etc/hosts", "/"]
 )
 def test_a_command_that_does_not_exist_never_goes_out(alice: Person, text: str) -> None:
     drawn = alice.types(text)
@@ -89,11 +89,11 @@ def test_a_command_that_does_not_exist_never_goes_out(alice: Person, text: str) 
     assert alice.prompt_text.text == text
 
 
-def test_a_direct_message_is_said_to_be_impossible(alice: Person) -> None:
-    assert alice.types("/msg bob the secret") == [
+def test_a_slip_in_the_name_of_a_command_is_answered_with_what_was_meant(alice: Person) -> None:
+    assert alice.types("/mgs bob the secret") == [
         (
-            "! Direct messages are not in this version. Nothing was sent. /help lists what there is. "
-            "Your text is back at the prompt. [usage.not_in_version]"
+            "! Unknown command /mgs, did you mean /msg? Nothing was sent. /help lists the commands; a text that begins "
+            "with a slash is typed with two. Your text is back at the prompt. [usage.command_unknown]"
         )
     ]
 

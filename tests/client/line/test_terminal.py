@@ -136,7 +136,7 @@ def test_tab_completes_and_lists() -> None:
         at_the_prompt(alice).type("/rec\t")
         alice.is_at("#lobby > /reconnect")
         alice.type("\x03")
-        at_the_prompt(alice).type("/m\t\t")
+        at_the_prompt(alice).type("/me\t\t")
         alice.sees("^  /me  /members$")
         alice.is_at("#lobby > /me")
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from secure_chat.client.line.commands import connection, finding, moving, passphrase, people, talking
+from secure_chat.client.line.commands import connection, finding, keys, moving, passphrase, people, talking
 from secure_chat.client.line.commands.guide import help_command
 from secure_chat.client.line.registry import Registry, SlashCommand
 
@@ -11,6 +11,7 @@ _COMMANDS: Final[tuple[SlashCommand, ...]] = (
     *moving.COMMANDS,
     *people.COMMANDS,
     *finding.COMMANDS,
+    *keys.COMMANDS,
     *passphrase.COMMANDS,
     *connection.COMMANDS,
 )

@@ -46,12 +46,12 @@ def _rooms(rooms: tuple[str, ...]) -> str:
 
 
 def _show_waiting(context: Context) -> None:
-    unsent = context.own_lines.unsent()
-    if not unsent:
+    waiting = [*(detail(*line.shown) for line in context.own_lines.unsent()), *context.own_directs.waiting()]
+    if not waiting:
         context.say("no line waits to be sent")
         return
-    context.say(f"{len(unsent)} line{'s wait' if len(unsent) > 1 else ' waits'} to be sent:")
-    context.show(*(detail(*line.shown) for line in unsent))
+    context.say(f"{len(waiting)} line{'s wait' if len(waiting) > 1 else ' waits'} to be sent:")
+    context.show(*waiting)
 
 
 def reconnect(context: Context, argument: str) -> None:

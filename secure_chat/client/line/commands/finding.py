@@ -5,10 +5,12 @@ from typing import Final
 
 from secure_chat.client.events import Answer, HistoryFound, MessagesFound
 from secure_chat.client.line.arguments import misused
+from secure_chat.client.line.commands.finding_directs import search_conversations, show_conversation
 from secure_chat.client.line.context import Context
-from secure_chat.client.line.places import Place
+from secure_chat.client.line.places import Conversation, Place
 from secure_chat.client.line.registry import Completes, Group, SlashCommand
 from secure_chat.client.line.room_lines import room_piece
+from secure_chat.client.line.suggestions import explained
 from secure_chat.client.search_terms import SearchTerms, parse_search_terms
 from secure_chat.errors import ChatError, UsageInvalid
 from secure_chat.limits import DEFAULT_HISTORY_LINES, MAX_HISTORY_CALL
@@ -47,8 +49,11 @@ def _number(word: str) -> int:
 
 
 def history(context: Context, argument: str) -> None:
-    """Show older lines of the current room, numbered, the oldest first."""
+    """Show older lines of the current room or conversation, numbered, the oldest first."""
     wish, place = history_wish(argument), context.here
+    if isinstance(place, Conversation):
+        show_conversation(context, place.peer, wish.before, wish.count, _again(wish))
+        return
     if wish.count is not None and wish.count <= MAX_HISTORY_CALL:
         ticket = context.client.history(place.room, wish.before, wish.count)
         context.expect(ticket, lambda answer: _show_history(context, answer, wish))
@@ -83,10 +88,14 @@ def _show_history(context: Context, answer: Answer, wish: HistoryWish) -> None:
     context.say(room, f" · {answer.first} to {answer.last}")
     context.show(*context.room_lines.listing(answer.events))
     if answer.earlier:
-        count = "" if wish.count == DEFAULT_HISTORY_LINES else f"{wish.count} "
-        context.say(f"older ones: /history {count}--before {answer.first}")
+        context.say(f"older ones: /history {_again(wish)}--before {answer.first}")
     else:
         context.say("that is the beginning" if answer.first == 1 else "nothing older is kept")
+
+
+def _again(wish: HistoryWish) -> str:
+    """What asks for as many lines the next time."""
+    return "" if wish.count in (None, DEFAULT_HISTORY_LINES) else f"{wish.count} "
 
 
 class _LongHistory:
@@ -139,26 +148,35 @@ def search_terms(argument: str) -> SearchTerms:
 
 
 def search(context: Context, argument: str) -> None:
-    """Look for messages in the rooms one is in."""
+    """Look for messages: in the rooms one is in, or, typed in a conversation, in those."""
     if argument.strip() == "--more":
         if context.more_to_find is None:
             misused("search", "There is no search to go on with.")
         context.more_to_find()
         return
-    _search(context, search_terms(argument))
+    terms = search_terms(argument)
+    if terms.in_conversations or (isinstance(context.places.current, Conversation) and not terms.room):
+        search_conversations(context, terms)
+    else:
+        _search(context, terms)
 
 
 def _search(context: Context, terms: SearchTerms, before: int = 0) -> None:
     context.more_to_find = None
     ticket = context.client.search(terms.words, terms.room, terms.sender, terms.since, before)
-    context.expect(ticket, lambda answer: _show_found(context, answer, terms, before))
+    context.expect(
+        ticket,
+        lambda answer: _show_found(context, answer, terms, before),
+        lambda error: context.tell(explained(context, error, person=terms.sender, room=terms.room)),
+    )
 
 
 def _show_found(context: Context, answer: Answer, terms: SearchTerms, before: int) -> None:
     if not isinstance(answer, MessagesFound):
         return
     if not answer.messages:
-        context.say("nothing more found" if before else "nothing found in the rooms you are in")
+        elsewhere = "; in:@ looks in your conversations" if context.places.peers else ""
+        context.say("nothing more found" if before else f"nothing found in the rooms you are in{elsewhere}")
         return
     context.say(f"{len(answer.messages)} found, the newest first:")
     context.show(*map(context.room_lines.found, answer.messages))
@@ -171,24 +189,27 @@ COMMANDS: Final = (
     SlashCommand(
         "history",
         "[N|all|--before ID]",
-        "show older lines of this room, numbered",
+        "show older lines of this room or conversation, numbered",
         Group.FIND,
         history,
         details=(
             f"Without a number the last {DEFAULT_HISTORY_LINES}; with --before those before a numbered one.",
             "all begins with the oldest that is kept; Ctrl-C stops it.",
+            "A conversation's past lies in your vault and nowhere else.",
         ),
         examples=("/history", "/history 200", "/history 200 --before 1042", "/history all"),
         options=("all", "--before"),
     ),
     SlashCommand(
         "search",
-        "WORDS [from:NAME in:#ROOM after:DATE]",
-        "look for messages in your rooms",
+        "WORDS [from:NAME in:#ROOM|@NAME after:DATE]",
+        "look for messages in your rooms, or in your conversations",
         Group.FIND,
         search,
         details=(
             "A message is found when it has all the words.",
+            "In a room the server looks in your rooms.",
+            "In a conversation, or with in:@NAME or in:@, your vault is searched: the words stay on this device.",
             "DATE is written as 2021-05-03.",
             "/search --more goes on with the last search.",
         ),

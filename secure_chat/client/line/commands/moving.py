@@ -1,18 +1,21 @@
 """Commands for moving between rooms: `/join`, `/leave`, `/rooms`, `/go`, `/topic`."""
 
-import difflib
+from collections.abc import Sequence
 from typing import Final
 
 from secure_chat.client.events import Answer, RoomsFound, Ticket
-from secure_chat.client.line.arguments import misused, without_option
+from secure_chat.client.line.arguments import misused, nothing, without_option
 from secure_chat.client.line.columns import columns
 from secure_chat.client.line.context import Context
-from secure_chat.client.line.lines import detail
+from secure_chat.client.line.direct_lines import TRUST_WORDS
+from secure_chat.client.line.lines import Piece, Style, detail
+from secure_chat.client.line.places import Conversation, Place, Where
 from secure_chat.client.line.registry import Completes, Group, SlashCommand
 from secure_chat.client.line.room_lines import room_piece
-from secure_chat.errors import ChatError, NotMember, RoomExists, RoomUnknown
+from secure_chat.client.line.suggestions import no_room
+from secure_chat.errors import ChatError, NotMember, RoomExists, RoomUnknown, UsageInvalid
 from secure_chat.limits import MAX_LISTED_ROWS
-from secure_chat.names import room_name
+from secure_chat.names import room_name, user_name
 from secure_chat.protocol.events import RoomSummary
 from secure_chat.sanitize import one_line
 
@@ -26,7 +29,7 @@ def join(context: Context, argument: str) -> None:
         misused("join", "Which room? One at a time.")
     room = room_name(words[0])
     if room in context.places.names and not creates:
-        go(context, room)
+        go(context, f"#{room}")
         return
     ticket = context.client.create_room(room) if creates else context.client.join_room(room)
     context.expect(ticket, _nothing, lambda error: _not_joined(context, room, error))
@@ -43,7 +46,7 @@ def _not_joined(context: Context, room: str, error: ChatError) -> None:
         context.expect(
             context.client.list_rooms(),
             lambda answer: _suggest(context, room, answer),
-            lambda _: context.tell(_no_room(room)),
+            lambda _: context.tell(no_room(room, context.known_rooms)),
         )
     else:
         context.tell(error)
@@ -54,13 +57,7 @@ def _suggest(context: Context, room: str, answer: Answer) -> None:
         return
     names = [summary.room for summary in answer.rooms]
     context.known_rooms.see(*names)
-    context.tell(_no_room(room, difflib.get_close_matches(room, names, 1), answer.total))
-
-
-def _no_room(room: str, meant: list[str] | None = None, total: int | None = None) -> RoomUnknown:
-    question = f" Did you mean #{meant[0]}?" if meant else ""
-    there_are = "/rooms lists what there is" if total is None else f"/rooms lists {total}"
-    return RoomUnknown(f"No room #{room}.{question}", hint=f"{there_are}, /join {room} --create makes it")
+    context.tell(no_room(room, names, answer.total))
 
 
 def leave(context: Context, argument: str) -> None:
@@ -68,7 +65,7 @@ def leave(context: Context, argument: str) -> None:
     words = argument.split()
     if len(words) > 1:
         misused("leave", "One room at a time.")
-    room = _own_room(context, words[0]) if words else context.here.room
+    room = _own_room(context, words[0]) if words else context.room.room
     context.expect(context.client.leave_room(room), _nothing)
 
 
@@ -76,29 +73,70 @@ def leave(context: Context, argument: str) -> None:
 
 
 def go(context: Context, argument: str) -> None:
-    """Write to another room from now on."""
+    """Write to another room, or to somebody, from now on."""
     words = argument.split()
     if len(words) != 1:
-        misused("go", f"Where to? You are in {_list_of(context.places.names)}.")
-    room = _own_room(context, words[0])
-    context.go(room)
-    place = context.here
-    topic = f": {one_line(place.topic)}" if place.topic else ""
-    context.say("you write to ", room_piece(room), topic)
+        misused("go", f"Where to? You are in {_list_of(context.places.all())}.")
+    go_to(context, _one_of(words[0], context.places.matching(words[0])))
+
+
+def go_to(context: Context, where: Where) -> None:
+    """Write there from now on, and say where that is and who can read it."""
+    context.go(where)
+    if isinstance(where, Conversation):
+        say_who_reads(context, where)
+        return
+    topic = f": {one_line(where.topic)}" if where.topic else ""
+    context.say("you write to ", room_piece(where.room), topic)
+
+
+def say_who_reads(context: Context, conversation: Conversation) -> None:
+    """Say to whom one writes, and that nobody else reads it."""
+    peer = one_line(conversation.peer)
+    away = ", who is offline" if context.presence.is_offline(conversation.peer) else ""
+    state = TRUST_WORDS[conversation.state]
+    context.say(
+        "you write to ", Piece(peer, Style.NAME), f"{away}: end-to-end encrypted, {state}; the server cannot read it"
+    )
+
+
+def go_next(context: Context, argument: str) -> None:
+    """Write to the next of all rooms and conversations."""
+    nothing(argument, "next")
+    where = context.places.beside(1)
+    if where is None:
+        context.say("there is no other place: /join ROOM enters a room, /msg USER begins a conversation")
+    else:
+        go_to(context, where)
 
 
 def _own_room(context: Context, text: str) -> str:
-    matching = context.places.matching(text)
+    rooms = [where for where in context.places.matching(text) if isinstance(where, Place)]
+    if len(rooms) == 1:
+        return rooms[0].room
+    raise _not_one(text, rooms)
+
+
+def _one_of(text: str, matching: Sequence[Where]) -> Where:
     if len(matching) == 1:
         return matching[0]
+    raise _not_one(text, matching)
+
+
+def _not_one(text: str, matching: Sequence[Where]) -> ChatError:
     if matching:
-        misused("go", f"More than one of your rooms fits: {_list_of(matching)}.")
+        sentence = f"More than one fits: {_list_of(matching)}. Nothing was done."
+        return UsageInvalid(sentence, hint="write more of the name; #NAME means a room, @NAME a person")
+    if text.startswith("@"):
+        name = user_name(text.removeprefix("@"))
+        return UsageInvalid(f"There is no conversation with {name} yet.", hint=f"/msg {name} begins one")
     room = room_name(text)
-    raise NotMember(f"You are not in #{room}.", hint=f"/join {room} enters it")
+    person = "" if text.startswith("#") else f", /msg {room} writes to a person of that name"
+    return NotMember(f"You are not in #{room}.", hint=f"/join {room} enters it{person}")
 
 
-def _list_of(rooms: tuple[str, ...] | list[str]) -> str:
-    return ", ".join(f"#{room}" for room in rooms) or "no room"
+def _list_of(places: Sequence[Where]) -> str:
+    return ", ".join(one_line(where.title) for where in places) or "no room"
 
 
 # --- looking around ------------------------------------------------------------------------------
@@ -158,7 +196,7 @@ def _members(count: int) -> str:
 
 def topic(context: Context, argument: str) -> None:
     """Say or set what the current room is about."""
-    place = context.here
+    place = context.room
     words, clears = without_option(argument, "--clear")
     if clears and words:
         misused("topic", "Either a new topic or --clear.")
@@ -197,16 +235,24 @@ COMMANDS: Final = (
     ),
     SlashCommand(
         "go",
-        "ROOM",
-        "write to another of your rooms",
+        "ROOM|USER",
+        "write to another of your rooms and conversations",
         Group.MOVE,
         go,
         details=(
-            "The beginning of a name is enough. Alt-Down and Alt-Up do the same, room after room.",
-            "What you were typing stays with its room and is there again when you come back.",
+            "The beginning of a name is enough; #NAME means a room, @NAME a person.",
+            "What you were typing stays where it was and is there again when you come back.",
         ),
-        examples=("/go dev",),
-        completes=(Completes.OWN_ROOM,),
+        examples=("/go dev", "/go bob"),
+        completes=(Completes.PLACE,),
+    ),
+    SlashCommand(
+        "next",
+        "",
+        "write to the next of your rooms and conversations",
+        Group.MOVE,
+        go_next,
+        details=("Alt-Down does the same, Alt-Up goes the other way.",),
     ),
     SlashCommand(
         "rooms",

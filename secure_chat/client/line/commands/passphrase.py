@@ -10,7 +10,7 @@ from secure_chat.client.line.context import Context
 from secure_chat.client.line.questions import Question
 from secure_chat.client.line.registry import Group, SlashCommand
 from secure_chat.client.passphrases import checked_new
-from secure_chat.errors import ChatError, NotConnected, NothingToAsk, PassphrasesDiffer
+from secure_chat.errors import ChatError, NotConnected, NothingToAsk, PassphrasesDiffer, UsageInvalid
 
 
 def passwd(context: Context, argument: str) -> None:
@@ -21,6 +21,8 @@ def passwd(context: Context, argument: str) -> None:
         raise NothingToAsk("There is no terminal to ask for the passphrases on.", hint="secure-chat passwd")
     if not context.connection.is_online:
         raise NotConnected
+    if context.is_changing_passphrase:
+        raise UsageInvalid("The passphrase is being changed: that takes some seconds.", hint="wait for its end")
     _Dialogue(context).begin()
 
 
@@ -60,14 +62,17 @@ class _Dialogue:
             self._ask("New passphrase:", self._take_new)
             return
         self._context.say("changing it, here and at the server; this takes some seconds")
+        self._context.is_changing_passphrase = True
         ticket = self._context.client.change_passphrase(self._old, self._new)
         self._old = self._new = ""
         self._context.expect(ticket, self._changed, self._failed)
 
     def _changed(self, _answer: Answer) -> None:
+        self._context.is_changing_passphrase = False
         self._context.say("the passphrase is changed; your other devices must log in anew")
 
     def _failed(self, error: ChatError) -> None:
+        self._context.is_changing_passphrase = False
         self._context.tell(error, "Your passphrase is still the old one.")
 
     def _cancelled(self) -> None:
