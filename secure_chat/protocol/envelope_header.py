@@ -4,12 +4,13 @@ PROTOCOL.md 18.2 has the whole struct. What opens a session, the ratchet's key a
 their lengths are checked, nothing else. A client reads the same bytes once more, as a whole.
 """
 
-from dataclasses import dataclass
+from struct import Struct
 from typing import Final, Self
 
-from secure_chat.directory.keys import USER_ID_BYTES, DeviceId, UserId, checked_device_id
-from secure_chat.encoding import Reader
-from secure_chat.errors import DirectMismatch, EncodingError, EnvelopeInvalid
+import msgspec
+
+from secure_chat.directory.keys import USER_ID_BYTES, DeviceId, UserId
+from secure_chat.errors import DirectMismatch, EnvelopeInvalid
 from secure_chat.limits import MAX_ENVELOPE_BYTES, MAX_PADDED_BYTES
 
 VERSION: Final = 1
@@ -23,6 +24,9 @@ ADDRESS_BYTES: Final = USER_ID_BYTES + 4
 HEADER_BYTES: Final = 3 + ENVELOPE_ID_BYTES + 2 * ADDRESS_BYTES + 8  # up to and with sid8
 INIT_BYTES: Final = 1144  # gen 4, EK 32, SPK.id 8, OTP.id 8, from_dl 4, ct 1088
 FIXED_BYTES: Final = 155  # everything but the fields of an init and the padded content; the tag is in it
+
+_LAYOUT: Final = Struct(f">BBB{ENVELOPE_ID_BYTES}s{USER_ID_BYTES}sI{USER_ID_BYTES}sI")  # up to and without sid8
+_NO_ID: Final = bytes(16)
 
 FIXED_PADDED_SIZES: Final = (768, 1536, 3072)
 
@@ -44,16 +48,14 @@ PADDED_SIZES: Final = frozenset(padded_size(length) for length in range(1, MAX_P
 """Every size that a padded content can have; 43 of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True, gc=False):
     """One device of one user."""
 
     user_id: UserId
     device_id: DeviceId
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopeHeader:
+class EnvelopeHeader(msgspec.Struct, frozen=True, gc=False):
     """What of an envelope is not the recipient's alone."""
 
     suite: int
@@ -66,29 +68,23 @@ class EnvelopeHeader:
     @classmethod
     def parse(cls, envelope: bytes) -> Self:
         """Read it. Raises `EnvelopeInvalid` for what no client of this protocol sends."""
-        try:
-            return cls._read(envelope)
-        except EncodingError as error:
-            raise EnvelopeInvalid(f"These bytes are no envelope: {error}") from error
-
-    @classmethod
-    def _read(cls, envelope: bytes) -> Self:
-        if len(envelope) > MAX_ENVELOPE_BYTES:
-            raise EncodingError("An envelope is longer than the longest message.")
-        reader = Reader(envelope)
-        if reader.u8() != VERSION:
-            raise EncodingError("An envelope is of another version.")
-        suite, kind = reader.u8(), reader.u8()
+        # Every direct message passes here on its way: one call takes all fields, none is taken twice.
+        if not _LAYOUT.size < len(envelope) <= MAX_ENVELOPE_BYTES:
+            raise EnvelopeInvalid("An envelope is shorter than its header, or longer than the longest message.")
+        version, suite, kind, envelope_id, sender, device, recipient, other = _LAYOUT.unpack_from(envelope)
+        if version != VERSION:
+            raise EnvelopeInvalid("An envelope is of another version.")
         if not LOWEST_SUITE <= suite <= HIGHEST_SUITE:
-            raise EncodingError("An envelope is of a suite that is not known here.")
+            raise EnvelopeInvalid("An envelope is of a suite that is not known here.")
         if kind not in (TYPE_INIT, TYPE_NORMAL):
-            raise EncodingError("An envelope is of a type that is not known here.")
-        envelope_id = reader.identifier(ENVELOPE_ID_BYTES)
-        sender, recipient = _read_address(reader), _read_address(reader)
+            raise EnvelopeInvalid("An envelope is of a type that is not known here.")
+        if envelope_id == _NO_ID or sender == _NO_ID or recipient == _NO_ID or not device or not other:
+            raise EnvelopeInvalid("An id in the header of an envelope is zero.")
         padded_bytes = len(envelope) - FIXED_BYTES - (INIT_BYTES if kind == TYPE_INIT else 0)
         if padded_bytes not in PADDED_SIZES:
-            raise EncodingError("The content of an envelope has a size to which none is padded.")
-        return cls(suite, kind == TYPE_INIT, envelope_id, sender, recipient, padded_bytes)
+            raise EnvelopeInvalid("The content of an envelope has a size to which none is padded.")
+        ends = Address(UserId(sender), DeviceId(device)), Address(UserId(recipient), DeviceId(other))
+        return cls(suite, kind == TYPE_INIT, envelope_id, *ends, padded_bytes)
 
     def check_route(self, sender: Address, recipient: Address) -> None:
         """Check that it goes from the device that hands it in to the device it is handed in for.
@@ -99,7 +95,3 @@ class EnvelopeHeader:
             raise DirectMismatch("This envelope names another sender than the device that sends it.")
         if self.recipient != recipient:
             raise DirectMismatch("This envelope names another recipient than its request.")
-
-
-def _read_address(reader: Reader) -> Address:
-    return Address(UserId(reader.identifier(USER_ID_BYTES)), checked_device_id(reader.u32()))

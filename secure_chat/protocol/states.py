@@ -7,7 +7,7 @@ from secure_chat.errors import ChatError, NotNow, PermissionDenied
 from secure_chat.protocol import commands as c
 
 
-class State(enum.Enum):
+class State(enum.StrEnum):  # looked up with every command: a string's hash is computed once, an Enum's each time
     """Where a connection stands, seen from the server."""
 
     UNAUTHENTICATED = "unauthenticated"  # hello is sent, nobody is logged in

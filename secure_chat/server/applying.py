@@ -169,7 +169,7 @@ class Applying:
         self._connections.watch(connection, now + self._durations.idle)
         self._delivery.say(connection, welcome(reply.id, outcome, _token(connection, reply), time_ms))
         connection.nonce = b""  # never needed again
-        self._mailboxes.begin(connection, has_mail=outcome.has_mail)
+        self._mailboxes.begin(connection, outcome.device, has_mail=outcome.has_mail)
         logger.info("%s has logged in from %s as device %08x", outcome.name, connection.address, outcome.device)
 
     def _leave(self, serial: int, outcome: LoggedIn) -> None:

@@ -38,15 +38,18 @@ class Mailbox:
         "_newest",
         "_position",
         "_reading",
+        "_waiting_bytes",
         "_wanted",
         "_window",
         "_window_bytes",
+        "device",
         "listed",
         "waits",
     )
 
-    def __init__(self, *, has_mail: bool) -> None:
+    def __init__(self, device: int, *, has_mail: bool) -> None:
         """`has_mail`: something was in the mailbox when the device logged in."""
+        self.device = device
         self._position = 0  # everything up to this number was given, or is in the mailbox no more
         self._newest = 0  # the highest number announced
         self._behind = has_mail  # there may be more above the position, and only the database has it
@@ -55,19 +58,20 @@ class Mailbox:
         self._window: dict[bytes, int] | None = None  # size of what is not acknowledged by envelope id
         self._window_bytes = 0
         self.waits: list[bytes] | None = None  # frames that were given and not written yet, oldest first
+        self._waiting_bytes = 0  # of those
         self.listed = False  # `Mailboxes` has it in its list of those to be read for
 
     # --- what comes in ---------------------------------------------------------------------------
 
-    def arrived(self, mail: Mail) -> bool:
+    def arrived(self, mail_id: int, envelope_id: bytes, frame: bytes) -> bool:
         """A new envelope; tells whether it is to be written now."""
-        if mail.mail_id <= self._newest or mail.mail_id <= self._position:
+        if mail_id <= self._position:
             return False  # a page had it already
-        self._newest = mail.mail_id
-        if self._behind or self._reading != NOTHING_READ or not self._has_room(len(mail.frame)):
+        self._newest = mail_id
+        if self._behind or self._reading != NOTHING_READ or not self._has_room(len(frame)):
             self._behind = True
             return False
-        self._give(mail)
+        self._give(mail_id, envelope_id, frame)
         return True
 
     def wanted_page(self) -> WantedPage | None:
@@ -91,7 +95,7 @@ class Mailbox:
         if page is None:
             return False
         for mail in rows:
-            self._give(mail)
+            self._give(mail.mail_id, mail.envelope_id, mail.frame)
         size = sum(len(mail.frame) for mail in rows)
         if len(rows) < page.rows and size + MAX_DIRECT_FRAME_BYTES <= page.bytes:  # one more would have fitted
             self._position = max(self._position, known)
@@ -123,26 +127,30 @@ class Mailbox:
             count += 1
         taken = waits[0] if count == 1 else b"".join(waits[:count])
         self.waits = waits[count:] or None
+        self._waiting_bytes -= size
         return taken
 
     # --- the window ------------------------------------------------------------------------------
 
     def _has_room(self, size: int) -> bool:
         return (
-            len(self._window or ()) < MAILBOX_WINDOW_ENVELOPES
-            and self._window_bytes + size <= MAILBOX_WINDOW_BYTES
-            and sum(map(len, self.waits or ())) + size <= MAX_WAITING_MAIL_BYTES
+            self._window_bytes + size <= MAILBOX_WINDOW_BYTES
+            and self._waiting_bytes + size <= MAX_WAITING_MAIL_BYTES
+            and (self._window is None or len(self._window) < MAILBOX_WINDOW_ENVELOPES)
         )
 
-    def _give(self, mail: Mail) -> None:
-        size = len(mail.frame)
-        if self._window is None:
-            self._window = {}
-        # Two senders may have drawn one id, the second on purpose: an acknowledgement names both.
-        self._window[mail.envelope_id] = self._window.get(mail.envelope_id, 0) + size
-        self._window_bytes += size
-        self._position = mail.mail_id
-        if self.waits is None:
-            self.waits = [mail.frame]
+    def _give(self, mail_id: int, envelope_id: bytes, frame: bytes) -> None:
+        size = len(frame)
+        window = self._window
+        if window is None:
+            self._window = {envelope_id: size}
         else:
-            self.waits.append(mail.frame)
+            # Two senders may have drawn one id, the second on purpose: an acknowledgement names both.
+            window[envelope_id] = window.get(envelope_id, 0) + size
+        self._window_bytes += size
+        self._waiting_bytes += size
+        self._position = mail_id
+        if self.waits is None:
+            self.waits = [frame]
+        else:
+            self.waits.append(frame)

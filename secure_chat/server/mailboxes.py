@@ -45,9 +45,9 @@ class Mailboxes:
 
     # --- of one connection -----------------------------------------------------------------------
 
-    def begin(self, connection: Connection, *, has_mail: bool) -> None:
+    def begin(self, connection: Connection, device: int, *, has_mail: bool) -> None:
         """It is welcome: from now on it is given its device's mail, oldest first."""
-        connection.mailbox = Mailbox(has_mail=has_mail)
+        connection.mailbox = Mailbox(device, has_mail=has_mail)
         self._list(connection)
 
     def defer(self, connection: Connection, envelope_ids: Iterable[bytes]) -> None:
@@ -60,26 +60,29 @@ class Mailboxes:
 
     def arrived(self, change: MailArrived) -> None:
         """One envelope is on the disk."""
-        for connection in self._of_device(change.account, change.device):
+        for connection in self._connections.by_account.get(change.account, ()):
             mailbox = connection.mailbox
-            if mailbox is None:
+            if mailbox is None or mailbox.device != change.device:
                 continue
-            if mailbox.arrived(Mail(change.mail_id, change.envelope_id, change.frame)):
+            if mailbox.arrived(change.mail_id, change.envelope_id, change.frame):
                 self._delivery.queue(connection)
             else:
                 self._list(connection)
 
     def gone(self, change: MailGone) -> None:
         """These are in the mailbox no more."""
-        for connection in self._of_device(change.account, change.device):
-            if connection.mailbox is not None:
-                connection.mailbox.leave_window(change.envelope_ids)
+        for connection in self._connections.by_account.get(change.account, ()):
+            mailbox = connection.mailbox
+            if mailbox is not None and mailbox.device == change.device:
+                mailbox.leave_window(change.envelope_ids)
                 self._list(connection)
 
     def prekeys_low(self, change: PrekeysRunLow) -> None:
         """A hint to the device; its next welcome says the same."""
-        for connection in self._of_device(change.account, change.device):
-            self._hint(connection, encode(PrekeysLow(change.live)))
+        frame = encode(PrekeysLow(change.live))
+        for connection in self._connections.by_account.get(change.account, ()):
+            if connection.mailbox is not None and connection.mailbox.device == change.device:
+                self._hint(connection, frame)
 
     def invite_used(self, change: InviteWasUsed) -> None:
         """A hint to the account's devices; their next welcome says the same."""
@@ -130,12 +133,6 @@ class Mailboxes:
             mailbox.begin_reading(page)
 
     # --- shared ----------------------------------------------------------------------------------
-
-    def _of_device(self, account: int, device: int) -> Iterable[Connection]:
-        for connection in self._connections.by_account.get(account, ()):
-            session = connection.session
-            if session is not None and session.device == device:
-                yield connection
 
     def _list(self, connection: Connection) -> None:
         mailbox = connection.mailbox

@@ -39,7 +39,7 @@ class TokenBucket:
         return self._tokens + (now - self._at) * rate >= burst
 
 
-class Kind(enum.Enum):
+class Kind(enum.StrEnum):  # a string's hash is computed once, an Enum's each time
     """What is counted apart from the rest."""
 
     POSTS = "posts"
