@@ -157,6 +157,18 @@ class Database:
         _busy, pages, moved = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         self._pages = max(0, pages - moved)
 
+    def shorten_log(self) -> None:
+        """Move the log and cut its file to nothing, which also ends what it still holds of deleted rows.
+
+        Where a reader needs some of it nothing happens: another time will do.
+        """
+        self._connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            busy, pages, moved = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._pages = max(0, pages - moved) if busy else 0
+        finally:
+            self._connection.execute(f"PRAGMA busy_timeout = {DATABASE_BUSY_SECONDS * 1000:.0f}")
+
     def close(self) -> None:
         """Close with all of the log moved into the database, so that the next start need not check the file."""
         with contextlib.suppress(sqlite3.Error):

@@ -72,6 +72,7 @@ class Maintenance:
             if now_ms - self._swept_at < SWEEP_EVERY_MS:
                 return False
             self._sent_ids.move()  # only the table is swept
+            self._database.shorten_log()
             self._swept_at = now_ms
         with self._database.transaction():
             self._sent_ids.sweep(now_ms - IDEMPOTENCY_HOURS * HOUR_MS)

@@ -17,6 +17,7 @@ from secure_chat.directory.prekeys import (
     SignedPrekey,
     check_fresh,
     check_not_behind,
+    check_published,
 )
 from secure_chat.encoding import tag
 from secure_chat.errors import EncodingError, PrekeyError, PrekeyTooOld, SignatureError
@@ -58,6 +59,23 @@ def test_prekeys_are_accepted_under_their_own_device_only() -> None:
         ):
             with pytest.raises(SignatureError):
                 published.check_signature(key, user_id, device_id)
+
+
+def test_an_upload_is_checked_whole() -> None:
+    owner = (ALICE.user_id, LAPTOP.device_id, LAPTOP.signing_key)
+    signed, once = SIGNED.encode(), ONCE.encode()
+    check_published(*owner, signed, [once, LAPTOP.one_time_prekey(ALICE).encode()])
+    check_published(*owner, b"", [])
+    for bad_signed, bad_once in (
+        (signed[:-1] + bytes([signed[-1] ^ 1]), [once]),
+        (signed, [once, once[:-1] + bytes([once[-1] ^ 1])]),
+        (b"", [Device("phone", 7).one_time_prekey(ALICE).encode()]),
+    ):
+        with pytest.raises(SignatureError):
+            check_published(*owner, bad_signed, bad_once)
+    for bad_signed, bad_once in ((once, []), (signed[:-1], []), (signed, [once + b"0"]), (signed, [signed])):
+        with pytest.raises(EncodingError):
+            check_published(*owner, bad_signed, bad_once)
 
 
 @pytest.mark.negative(4)
