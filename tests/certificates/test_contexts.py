@@ -137,6 +137,7 @@ def a_certificate_issued_by_the_servers_own(real: Issuer) -> Presented:
     return below_key, [below, certificate, real.certificate]
 
 
+@pytest.mark.negative(56)
 @pytest.mark.parametrize(
     "impostor",
     [
@@ -172,6 +173,7 @@ def test_an_authority_of_the_web_is_not_the_server_of_the_link(authority: Issuer
     assert isinstance(error, TlsPinError)
 
 
+@pytest.mark.negative(56)
 @pytest.mark.parametrize("host", ["other.example.org", "10.0.0.6", "2001:db8::6", "example.org", "a.team.example.org"])
 def test_the_right_server_under_a_name_that_is_not_its_own_is_refused(
     files: Files, authority: Issuer, host: str
@@ -189,6 +191,7 @@ def test_a_name_that_stands_only_in_the_subject_does_not_count(tmp_path: Path, a
         rehearse(nameless.certificate, nameless.key, authority.public_key, HOST, NOW)
 
 
+@pytest.mark.negative(56)
 @pytest.mark.parametrize(
     "life", [(-2 * DAY, -DAY), (DAY, 2 * DAY)], ids=["a certificate that has ended", "one that has not begun"]
 )

@@ -266,6 +266,7 @@ def _can_come_in(enrolled: Enrolled, name: str) -> None:
         assert client.core.snapshot.name == name
 
 
+@pytest.mark.negative(42)
 def test_the_server_of_the_link_is_known_by_its_key_log_too(
     machine: Machine, link: str, installation: Installation
 ) -> None:

@@ -34,6 +34,7 @@ def test_row_1_is_argon2id_with_three_passes_over_256_mib() -> None:
     assert derive_login_secret("Gr\u00fc\u00dfe", SERVER, "alice", row=1) == expected
 
 
+@pytest.mark.negative(41)
 def test_server_name_and_passphrase_each_make_another_secret(fast: list[tuple[int, int]]) -> None:
     secrets = {
         derive_login_secret(passphrase, server, name, row=1)
@@ -45,6 +46,7 @@ def test_server_name_and_passphrase_each_make_another_secret(fast: list[tuple[in
     assert set(fast) == {(3, 256 * 1024 * 1024)}
 
 
+@pytest.mark.negative(41)
 def test_the_same_passphrase_typed_on_another_keyboard_gives_the_same_secret(fast: list[tuple[int, int]]) -> None:
     forms = [unicodedata.normalize(form, "Gr\u00fc\u00dfe aus K\u00f6ln") for form in ("NFC", "NFD")]
     assert forms[0] != forms[1]
@@ -52,6 +54,7 @@ def test_the_same_passphrase_typed_on_another_keyboard_gives_the_same_secret(fas
     assert fast
 
 
+@pytest.mark.negative(41)
 @pytest.mark.parametrize(("row", "lowest"), [(1, 2), (0, 1), (2, 1), (255, 1)])
 def test_a_lower_or_unknown_row_is_refused_before_any_work(fast: list[tuple[int, int]], row: int, lowest: int) -> None:
     with pytest.raises(LoginDerivationRefused) as refusal:

@@ -144,6 +144,7 @@ def test_when_the_answer_is_lost_the_next_login_finds_out_which_it_is(
         assert (joined.opens(OLD), joined.opens(NEW)) == (True, False)
 
 
+@pytest.mark.negative(60)
 @pytest.mark.parametrize(
     ("step", "possible"),
     [("begun", {OLD}), ("sent", {OLD, NEW}), ("answered", {NEW})],

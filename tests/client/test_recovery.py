@@ -138,6 +138,7 @@ def test_the_device_that_was_replaced_is_out(joined: Enrolled, machine: Machine,
         assert refusal.value.code == "device.elsewhere"
 
 
+@pytest.mark.negative(44)
 def test_the_key_of_another_account_is_refused_and_leaves_nothing(
     joined: Enrolled, machine: Machine, elsewhere: Machine
 ) -> None:

@@ -68,11 +68,13 @@ def assert_refused() -> None:
         assert "cryptography" in refusal.value.next_step
 
 
+@pytest.mark.negative(36)
 def test_a_library_without_the_module_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.mlkem", None)
     assert_refused()
 
 
+@pytest.mark.negative(36)
 def test_a_library_that_has_the_module_and_cannot_do_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlkem, "MLKEM768PrivateKey", RaisingKey)
     assert_refused()

@@ -183,6 +183,7 @@ def test_five_wrong_passphrases_bring_a_pause_in_which_nothing_is_computed(pool:
     assert isinstance(pool.find(pool.login(person)), WithToken)
 
 
+@pytest.mark.negative(47)
 @pytest.mark.parametrize(
     "binding",
     [
@@ -198,6 +199,7 @@ def test_a_signature_for_something_else_is_refused(pool: Authenticating, binding
     assert isinstance(error, DeviceSignatureInvalid)
 
 
+@pytest.mark.negative(47)
 def test_a_signature_of_another_device_or_person_is_refused(pool: Authenticating) -> None:
     person, _ = pool.registered("alice")
     other, _ = pool.registered("bob")

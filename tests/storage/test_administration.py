@@ -157,6 +157,7 @@ def test_a_state_that_is_so_already_leaves_no_row(opened: Opened) -> None:
         assert len(reader.directory_rows()) == 1
 
 
+@pytest.mark.negative(42)
 def test_row_i_of_the_directory_is_leaf_i_of_the_log_to_come(opened: Opened) -> None:
     """(negative test 42)"""
     alice = opened.register("alice")

@@ -4,6 +4,7 @@ import dataclasses
 import secrets
 
 import msgspec
+import pytest
 
 from secure_chat.directory.leaf import LeafType
 from secure_chat.e2ee.device_keys import DeviceSecrets, IdentitySecret
@@ -95,6 +96,7 @@ def test_the_same_recovery_again_gets_the_same_answer(opened: Opened) -> None:
         alice = dataclasses.replace(alice, device_list=new.device_list, device=new.device.device_id)
 
 
+@pytest.mark.negative(44)
 def test_without_a_reset_link_nobody_changes_the_identity(opened: Opened) -> None:
     """(negative test 44)"""
     alice = opened.register("alice")
@@ -144,6 +146,7 @@ def test_a_reset_link_ends_all_sessions_at_once(opened: Opened) -> None:
     assert type(opened.refusal(resume(alice, resume_token_hash(alice.person.resume_token)))) is TokenUnknown
 
 
+@pytest.mark.negative(44)
 def test_a_recovery_against_an_older_list_is_refused(opened: Opened) -> None:
     """(negative tests 38 and 44)"""
     alice = opened.register("alice")
@@ -157,6 +160,7 @@ def test_a_recovery_against_an_older_list_is_refused(opened: Opened) -> None:
     assert type(opened.refusal(second.recovery(alice))) is DeviceListOutdated
 
 
+@pytest.mark.negative(44)
 def test_a_recovered_list_holds_the_recovering_device_alone(opened: Opened) -> None:
     """(negative test 44)"""
     alice = opened.register("alice")

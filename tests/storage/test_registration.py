@@ -84,6 +84,7 @@ def test_a_time_that_no_row_can_hold_is_refused_and_harms_nobody_in_its_batch(op
     assert isinstance(last, LoggedIn)
 
 
+@pytest.mark.negative(58)
 def test_the_same_request_again_gets_the_same_answer_and_a_token_that_works(opened: Opened) -> None:
     """(negative test 58)"""
     person, token_hash = make_person("alice"), opened.invite()
@@ -111,6 +112,7 @@ def test_a_repeat_with_a_higher_counter_is_no_sign_of_a_clone(opened: Opened) ->
     assert third.counter_before < 2
 
 
+@pytest.mark.negative(58)
 def test_a_used_token_serves_no_other_account_and_no_other_keys(opened: Opened) -> None:
     """(negative test 58)"""
     person, token_hash = make_person("alice"), opened.invite()
@@ -241,6 +243,7 @@ def _with_list(person: TestPerson, device_list: DeviceList) -> RegisterAccount:
     return msgspec.structs.replace(registration(person, None, mode="open"), device_list=signed.encode())
 
 
+@pytest.mark.negative(59)
 def test_a_key_that_any_device_ever_had_is_refused(opened: Opened) -> None:
     """(negative test 59)"""
     alice = opened.register("alice")
@@ -260,6 +263,7 @@ def test_a_key_that_any_device_ever_had_is_refused(opened: Opened) -> None:
         assert isinstance(opened.refusal(entry), DeviceListError)
 
 
+@pytest.mark.negative(59)
 def test_the_same_x25519_key_in_another_form_is_the_same_key(opened: Opened) -> None:
     """(negative test 59)"""
     alice = opened.register("alice")
@@ -296,6 +300,7 @@ def test_a_user_id_belongs_to_one_account(opened: Opened) -> None:
     assert isinstance(opened.refusal(msgspec.structs.replace(entry, registration="open")), DeviceListError)
 
 
+@pytest.mark.negative(57)
 def test_every_malformed_device_list_is_refused(opened: Opened) -> None:
     """(negative test 57)"""
     alice, eve = make_person("alice"), make_person("eve")

@@ -121,6 +121,7 @@ def test_each_login_and_resume_is_told_the_highest_counter_before_it(opened: Ope
 # --- resume --------------------------------------------------------------------------------------
 
 
+@pytest.mark.negative(47)
 def test_a_resume_needs_the_devices_signature_over_this_connection(opened: Opened) -> None:
     """(negative test 47)"""
     alice, eve = opened.register("alice"), opened.register("eve")
@@ -147,6 +148,7 @@ def test_within_a_day_the_token_stays(opened: Opened) -> None:
         assert not opened.settled(resume(alice, first_token(alice)), LoggedIn).token_is_new
 
 
+@pytest.mark.negative(61)
 def test_a_lost_reply_while_a_token_rotates_locks_nobody_out(opened: Opened) -> None:
     """(negative test 61)"""
     alice = opened.register("alice")
@@ -185,6 +187,7 @@ def test_a_token_is_confirmed_by_its_own_device_alone(opened: Opened) -> None:
     assert isinstance(opened.outcome(resume(alice, first_token(alice))), LoggedIn)
 
 
+@pytest.mark.negative(61)
 def test_a_spent_token_shown_a_minute_later_ends_the_whole_family_and_both_sides_are_told(opened: Opened) -> None:
     """(negative test 61)"""
     alice = opened.register("alice")

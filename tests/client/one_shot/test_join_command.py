@@ -108,6 +108,7 @@ def test_answers_that_end_too_soon_are_named_and_leave_nothing(tmp_path: Path) -
 # --- servers that are not the one of the invite --------------------------------------------------
 
 
+@pytest.mark.negative(56)
 @pytest.mark.parametrize(
     ("impostor", "text", "code"),
     [

@@ -25,6 +25,7 @@ from secure_chat.errors import (
 from tests.client.vault.vaults import PASSPHRASE, open_vault
 
 
+@pytest.mark.negative(30)
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o770, 0o707])
 def test_a_directory_open_to_others_is_refused(vault_directory: Path, mode: int) -> None:
     vault_directory.chmod(mode)
@@ -34,6 +35,7 @@ def test_a_directory_open_to_others_is_refused(vault_directory: Path, mode: int)
     assert refusal.value.next_step.startswith("chmod 700 ")
 
 
+@pytest.mark.negative(30)
 @pytest.mark.parametrize("name", ["keystore.db", "keystore.db-wal", "keystore.db-shm"])
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602])
 def test_a_file_open_to_others_is_refused(vault_directory: Path, name: str, mode: int) -> None:
@@ -50,6 +52,7 @@ def test_the_set_group_bit_that_some_parents_pass_on_is_no_reason_to_refuse(vaul
     open_vault(vault_directory).close()
 
 
+@pytest.mark.negative(30)
 @pytest.mark.parametrize("name", ["keystore.db", "keystore.db-wal", "lock"])
 def test_a_file_that_is_a_symbolic_link_is_refused(vault_directory: Path, tmp_path: Path, name: str) -> None:
     elsewhere = tmp_path / "elsewhere"
@@ -64,6 +67,7 @@ def test_a_file_that_is_a_symbolic_link_is_refused(vault_directory: Path, tmp_pa
     assert refusal.value.code == "vault.symlink"
 
 
+@pytest.mark.negative(30)
 def test_a_directory_that_is_a_symbolic_link_is_refused(vault_directory: Path, tmp_path: Path) -> None:
     link = tmp_path / "link"
     link.symlink_to(vault_directory, target_is_directory=True)
@@ -84,6 +88,7 @@ def test_a_directory_where_the_database_belongs_is_refused(vault_directory: Path
         open_vault(vault_directory)
 
 
+@pytest.mark.negative(30)
 def test_files_of_another_user_are_refused(vault_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: vault_directory.stat().st_uid + 1)
     with pytest.raises(VaultOwner) as refusal:

@@ -129,6 +129,7 @@ def die_in_the_change(directory: Path, where: str, at: int, end: str) -> list[st
     return child.stdout.split()
 
 
+@pytest.mark.negative(60)
 @pytest.mark.parametrize(
     ("where", "at", "end", "reported", "left"),
     [

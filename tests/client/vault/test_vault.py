@@ -314,6 +314,7 @@ def test_a_vault_does_not_show_its_key(vault: Vault) -> None:
 # --- somebody else writes to the file ------------------------------------------------------------
 
 
+@pytest.mark.negative(29)
 def test_a_row_moved_to_another_table_is_refused(vault_directory: Path) -> None:
     assert alter(vault_directory, "UPDATE rows SET table_name = 'other_note'") == 1
     with open_vault(vault_directory) as vault, pytest.raises(VaultDamaged) as refusal:
@@ -330,6 +331,7 @@ def test_two_rows_exchanged_are_refused(vault_directory: Path) -> None:
         vault.get(NOTES, "first")
 
 
+@pytest.mark.negative(70)
 def test_a_row_of_an_older_generation_under_the_newer_one_is_refused(vault_directory: Path) -> None:
     older = one_row(vault_directory, "SELECT nonce, sealed FROM rows")
     with open_vault(vault_directory) as vault:
@@ -352,6 +354,7 @@ def test_a_row_newly_made_does_not_take_up_what_was_deleted_under_another_count(
         vault.get(NOTES, "first")
 
 
+@pytest.mark.negative(29)
 @pytest.mark.parametrize(
     "statement",
     [
@@ -401,6 +404,7 @@ def test_the_wraps_of_key_and_identity_exchanged_do_not_open(vault_directory: Pa
 # --- the identity's seed -------------------------------------------------------------------------
 
 
+@pytest.mark.negative(75)
 def test_an_open_vault_gives_the_identity_only_for_the_passphrase(vault: Vault) -> None:
     with vault:
         with pytest.raises(VaultPassphrase):
@@ -408,6 +412,7 @@ def test_an_open_vault_gives_the_identity_only_for_the_passphrase(vault: Vault) 
         assert vault.unlock_identity(PASSPHRASE) == SEED
 
 
+@pytest.mark.negative(75)
 def test_an_open_vault_does_not_hold_the_identity(vault_directory: Path) -> None:
     """Neither its objects nor anything that its master key opens has the seed."""
     with open_vault(vault_directory) as vault:

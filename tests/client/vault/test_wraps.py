@@ -53,6 +53,7 @@ def test_either_passphrase_opens_a_header_of_two(wrap: Wrap) -> None:
         header.only(1).open(VAULT_TAG, OLD)
 
 
+@pytest.mark.negative(70)
 @pytest.mark.parametrize("position", [2, 3, 7, 11, 14, 26, 30, 50, 51, 90, 98])
 def test_a_header_with_any_field_altered_does_not_open(wrap: Wrap, position: int) -> None:
     """Position 2: kdf; 3-6: passes; 7-10: memory; 11-26: salt; 27-50: nonce; 51-98: sealed."""
@@ -62,6 +63,7 @@ def test_a_header_with_any_field_altered_does_not_open(wrap: Wrap, position: int
         Header.decode(bytes(altered)).open(VAULT_TAG, OLD)
 
 
+@pytest.mark.negative(29)
 @pytest.mark.parametrize(
     ("ops", "memory_kib"),
     [
