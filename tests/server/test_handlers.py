@@ -7,6 +7,7 @@ import pytest
 
 from secure_chat.errors import (
     ChatError,
+    DirectMismatch,
     InviteUnknown,
     MessageEmpty,
     MessageTooLong,
@@ -16,7 +17,7 @@ from secure_chat.errors import (
 )
 from secure_chat.limits import MAX_TEXT_BYTES, MAX_TOPIC_BYTES
 from secure_chat.protocol import commands as c
-from secure_chat.protocol.authentication import NEWEST_LOGIN_KDF, resume_token_hash
+from secure_chat.protocol.authentication import NEWEST_LOGIN_KDF, invite_token_hash, resume_token_hash
 from secure_chat.protocol.codec import decode_said
 from secure_chat.protocol.events import Done, NameFacts, PongReply
 from secure_chat.protocol.frames import split_frames
@@ -29,12 +30,21 @@ from secure_chat.server.authentication_requests import (
 )
 from secure_chat.server.handlers.dispatch import FUNCTIONS, Dispatcher
 from secure_chat.server.handlers.facts import ServerFacts
-from secure_chat.server.items import HandlerResult, Origin, WithToken
+from secure_chat.server.items import Deferral, HandlerResult, Origin, WithToken
 from secure_chat.server.presence_requests import ListOnline
-from secure_chat.server.read_requests import ListMembers, ListRooms, ReadHistory, SearchRooms
+from secure_chat.server.read_requests import (
+    CheckPrekeys,
+    ListMembers,
+    ListRooms,
+    ReadDeviceLists,
+    ReadHistory,
+    ReadOwnInvites,
+    SearchRooms,
+)
 from secure_chat.server.services import Context
 from secure_chat.server.session import LimitedSession, Session
 from secure_chat.storage import entries
+from tests.support.envelopes import address, envelope_between
 
 CLIENT_ID = b"r" * 8 + b"c" * 8
 PROOF = c.DeviceProof(7, b"s" * 64, 3)
@@ -138,6 +148,44 @@ def test_lists_and_searches_become_questions_for_other_threads() -> None:
     assert handled(c.RoomMembers(1, "dev", "a")) == ListMembers(1, 5, "dev", "a")
     assert handled(c.RoomSearch(1, "w", "dev", "bob", 3, 4)) == SearchRooms(1, 5, "w", "dev", "bob", 3, 4)
     assert handled(c.UserList(1, "a")) == ListOnline(1, "a")
+
+
+def test_an_envelope_goes_to_the_journal_unaltered_with_its_id() -> None:
+    envelope = envelope_between(address(b"u" * 16, 7), address(b"b" * 16, 9), envelope_id=b"e" * 16)
+    command = c.DirectSend(1, b"b" * 16, [c.DirectPart(9, envelope=envelope), c.DirectPart(10, omitted=4)])
+    parts = (entries.OutgoingPart(9, b"e" * 16, envelope), entries.OutgoingPart(10))
+    assert handled(command) == entries.SendDirect(5, 7, b"b" * 16, parts)
+
+
+def test_nobody_sends_in_anothers_name_or_to_another_than_he_says() -> None:
+    own, bob = address(b"u" * 16, 7), address(b"b" * 16, 9)
+    for sender, recipient in ((bob, bob), (address(b"u" * 16, 8), bob), (own, own), (own, address(b"b" * 16, 10))):
+        envelope = envelope_between(sender, recipient)
+        with pytest.raises(DirectMismatch):
+            handled(c.DirectSend(1, b"b" * 16, [c.DirectPart(9, envelope=envelope)]))
+
+
+def test_acknowledgements_go_to_the_journal_and_deferrals_stay_with_the_connection() -> None:
+    assert handled(c.DirectAcknowledge(1, [b"e" * 16])) == entries.AcknowledgeDirect(5, 7, (b"e" * 16,))
+    assert handled(c.DirectDefer(3, [b"e" * 16])) == Deferral(3, [b"e" * 16])
+
+
+def test_prekeys_are_checked_on_another_thread_before_the_journal_has_them() -> None:
+    assert handled(c.PrekeysPublish(1, PREKEY, [b"o" * 1288], True)) == CheckPrekeys(
+        1, 5, 7, PREKEY, (b"o" * 1288,), replace=True
+    )
+    assert handled(c.PrekeysClaim(1, b"b" * 16, [9])) == entries.ClaimPrekeys(5, b"b" * 16, (9,))
+    assert handled(c.DeviceListQuery(1, "bob", b"", 2)) == ReadDeviceLists(1, 5, "bob", b"", 2)
+
+
+def test_an_own_invites_token_is_drawn_here_and_only_its_hash_goes_to_the_journal() -> None:
+    result = handled(c.InviteCreate(1))
+    assert isinstance(result, WithToken)
+    assert isinstance(result.entry, entries.CreateOwnInvite)
+    assert (result.token, result.entry.token_hash) == (b"d" * 16, invite_token_hash(b"d" * 16))
+    assert result.entry.by_members
+    assert handled(c.InviteOwn(1)) == ReadOwnInvites(1, 5)
+    assert handled(c.InviteSettle(1, [b"t" * 32])) == entries.SettleInvites(5, (b"t" * 32,))
 
 
 def test_a_search_does_not_show_its_words() -> None:

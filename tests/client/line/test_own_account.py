@@ -41,9 +41,7 @@ def test_a_second_change_waits_for_the_end_of_the_first(alice: Person) -> None:
     begins()
     for typed in ("the old one", "the new one", "the new one"):
         alice.types(typed)
-    assert begins() == [
-        "! The passphrase is being changed: that takes some seconds. Wait for its end. [usage.invalid]"
-    ]
+    assert begins() == ["! The passphrase is being changed: that takes some seconds. Wait for its end. [usage.invalid]"]
     alice.answers(e.Settled())
     assert begins() == ["* what you type now is not shown; Ctrl-C leaves everything as it is"]
     alice.console.interrupted(had_text=False)
