@@ -26,13 +26,7 @@ def choose(sessions: Sequence[Session]) -> Session | None:
 
     The highest confirmed one; an own init where there is none, or where it was a reset and they are all lower.
     """
-    confirmed = max((session for session in sessions if session.confirmed), key=_rank, default=None)
-    own = [
-        session
-        for session in sessions
-        if session.init is not None and (confirmed is None or (session.is_reset and _rank(session) > _rank(confirmed)))
-    ]
-    chosen = max(own, key=_rank, default=confirmed)
+    chosen = _in_use(sessions)
     return None if chosen is None or chosen.closed else chosen
 
 
@@ -51,7 +45,8 @@ def owes_ack(session: Session) -> bool:
 
 def superseded(sessions: Sequence[Session], now_ms: int) -> list[Session]:
     """The sessions to delete: lower than the one in use for 35 days, or beyond the four highest others."""
-    current = choose(sessions)
+    # A closed one supersedes as well: a peer that closes each session it opens must not fill the vault.
+    current = _in_use(sessions)
     if current is None:
         return []
     others = sorted((session for session in sessions if session is not current), key=_rank, reverse=True)
@@ -61,6 +56,17 @@ def superseded(sessions: Sequence[Session], now_ms: int) -> list[Session]:
         for place, session in enumerate(others)
         if place >= MAX_OLD_SESSIONS or any(since <= old for since in _overtaken(session, current, sessions))
     ]
+
+
+def _in_use(sessions: Sequence[Session]) -> Session | None:
+    """The session that `choose` comes to, closed or not."""
+    confirmed = max((session for session in sessions if session.confirmed), key=_rank, default=None)
+    own = [
+        session
+        for session in sessions
+        if session.init is not None and (confirmed is None or (session.is_reset and _rank(session) > _rank(confirmed)))
+    ]
+    return max(own, key=_rank, default=confirmed)
 
 
 def _overtaken(session: Session, current: Session, sessions: Sequence[Session]) -> list[int]:

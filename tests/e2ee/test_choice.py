@@ -268,6 +268,13 @@ def test_of_more_than_four_lower_sessions_the_lowest_go() -> None:
     assert len(sessions) - 2 == 1 + MAX_OLD_SESSIONS
 
 
+def test_a_peer_that_closes_each_session_it_begins_does_not_fill_the_vault() -> None:
+    closed = [replace(session(gen, confirmed_ms=NOW), closed=True) for gen in range(1, 8)]
+    assert choose(closed) is None
+    assert superseded(closed, NOW) == closed[1::-1]
+    assert superseded(closed[:2], NOW + 35 * DAY) == closed[:1]
+
+
 def test_unanswered_inits_are_kept_no_longer_than_others() -> None:
     sessions = [session(gen, own=True) for gen in range(1, 7)]
     assert superseded(sessions, NOW) == [sessions[0]]
