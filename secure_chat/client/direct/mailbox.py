@@ -134,11 +134,13 @@ class Mailbox:
         user_id = arrival.envelope.sender.user_id
         line = self._lines.setdefault(user_id, _Line())
         if verdict is Verdict.MUST_WAIT:
-            # Out of the window, which others need; kept here as well, because the connection may last for days.
+            line.not_before = self._clock() + FAILED_OPENS_SECONDS / 4
+        if line.not_before:
+            # Out of the window, which others need: this one, and what stands behind it. Kept here as well, because
+            # the connection may last for days.
             self._deferred.append(arrival.envelope.env_id)
             if sum(len(each.arrivals) for each in self._lines.values()) < MAX_DEFERRED_ENVELOPES:
                 line.arrivals.append(arrival)
-            line.not_before = self._clock() + FAILED_OPENS_SECONDS / 4
             return
         if line.looked:
             self._deferred.append(
@@ -146,8 +148,7 @@ class Mailbox:
             )  # the server has no such list: on another connection, perhaps
             return
         line.arrivals.append(arrival)
-        if not line.not_before:
-            self.fetch_lists(user_id)
+        self.fetch_lists(user_id)
 
     def _has_looked(self, user_id: bytes) -> bool:
         line = self._lines.get(user_id)
