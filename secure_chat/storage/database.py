@@ -167,7 +167,7 @@ class Database:
             busy, pages, moved = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             self._pages = max(0, pages - moved) if busy else 0
         finally:
-            self._connection.execute(f"PRAGMA busy_timeout = {DATABASE_BUSY_SECONDS * 1000:.0f}")
+            self._connection.execute("PRAGMA busy_timeout = 500")  # DATABASE_BUSY_SECONDS: no value can be bound here
 
     def close(self) -> None:
         """Close with all of the log moved into the database, so that the next start need not check the file."""
