@@ -484,3 +484,22 @@ def test_a_page_of_a_mailbox_is_found_without_sorting(opened: Opened) -> None:
     told = " ".join(str(row[-1]) for row in plan)
     assert "ix_mailboxes_device" in told
     assert "TEMP B-TREE" not in told
+
+
+def test_an_emptied_mailbox_begins_anew_within_one_batch(opened: Opened) -> None:
+    alice, bob = opened.register("alice"), opened.register("bob")
+    waiting = sent(opened, alice, bob)
+    sender, recipient = (alice.account, alice.device), (bob.account, bob.device)
+    draft = opened.store._draft(opened.now)
+    with opened.store._database.transaction():
+        draft.mail.empty(recipient)
+        draft.mail.remove(recipient, waiting)
+        assert draft.mail.waiting(recipient, sender) == 0
+        draft.mail.put(sender, recipient, b"e" * 16, b"d" * 16, 923, b"frame")
+        assert draft.mail.waiting(recipient, sender) == 1
+        assert draft.mail.has_mail(recipient)
+        draft.flush()
+    draft.become_current()
+
+    assert waiting_ids(opened, bob) == [b"e" * 16]
+    assert opened.store._mail.waiting == {recipient: {sender: 1}}
