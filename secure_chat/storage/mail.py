@@ -4,6 +4,7 @@
 no decision of the same batch reads them from the disk.
 """
 
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
@@ -15,6 +16,7 @@ from secure_chat.storage.queries import direct as queries
 from secure_chat.storage.statements import Value
 
 DIGEST_BYTES: Final = 16
+_SENT_AS: Final = struct.Struct(">QI16s").pack  # an `EnvelopeKey` in few bytes: two senders may use one id
 
 DeviceKey: TypeAlias = tuple[int, int]
 """An account's row number and the number of one of its devices."""
@@ -45,7 +47,9 @@ class MailState:
         self.waiting: dict[DeviceKey, dict[DeviceKey, int]] = {}
         self.pairs: set[Pair] = set()  # not all of them
         self.places: dict[EnvelopeKey, Place] = {}  # by recipient; of some of what waits
-        self.envelope_ids: set[bytes] | None = _known_ids(database)  # of all senders; None: more than are remembered
+        self.envelope_ids: set[bytes] | None = _known_ids(
+            database
+        )  # with their senders; None: more than are remembered
         for account, device, sender, sender_device, count in database.all(queries.WAITING):
             self.waiting.setdefault((account, device), {})[sender, sender_device] = count
         rows = (database.one(queries.NEWEST), database.one(queries.MARK))
@@ -76,17 +80,17 @@ class MailState:
     def adopt(self, sent: Iterable[EnvelopeKey], places: Mapping[EnvelopeKey, Place]) -> None:
         """The disk has these."""
         if self.envelope_ids is not None:
-            self.envelope_ids.update([envelope_id for _, _, envelope_id in sent])
+            self.envelope_ids.update([_SENT_AS(*key) for key in sent])
             if len(self.envelope_ids) > MAX_KNOWN_ENVELOPES:
                 self.envelope_ids = None
         if len(self.places) + len(places) > MAX_KNOWN_PLACES:
             self.places.clear()
         self.places.update(places)
 
-    def forget_ids(self, envelope_ids: Iterable[bytes]) -> None:
-        """Nobody sends these again."""
+    def forget_ids(self, sent: Iterable[EnvelopeKey]) -> None:
+        """These are sent no more, each by this sender."""
         if self.envelope_ids is not None:
-            self.envelope_ids.difference_update(envelope_ids)
+            self.envelope_ids.difference_update([_SENT_AS(*key) for key in sent])
 
     def know_pairs(self, pairs: set[Pair]) -> None:
         """These have corresponded; who is forgotten costs a look at the disk."""
@@ -97,7 +101,7 @@ class MailState:
 
 def _known_ids(database: Database) -> set[bytes] | None:
     rows = database.all(queries.SENT_IDS, rows=MAX_KNOWN_ENVELOPES + 1)
-    return None if len(rows) > MAX_KNOWN_ENVELOPES else {envelope_id for (envelope_id,) in rows}
+    return None if len(rows) > MAX_KNOWN_ENVELOPES else {_SENT_AS(*row) for row in rows}
 
 
 class MailDraft:
@@ -151,7 +155,7 @@ class MailDraft:
         if sent is not None:
             return sent
         ids = self._state.envelope_ids
-        if ids is not None and envelope_id not in ids:
+        if ids is not None and _SENT_AS(account, device, envelope_id) not in ids:
             return None
         row = self._database.one(queries.SENT, account=account, device_id=device, envelope_id=envelope_id)
         return SentEnvelope(*row) if row else None

@@ -52,7 +52,7 @@ class MailExpiry:
             if old:
                 self._database.insert_many(queries.FORGET_SENT, [(*row[:3], before) for row in old])
                 self._database.execute(queries.SET_MARK, row=old[-1][3])
-        self._mail.forget_ids(row[2] for row in old)
+        self._mail.forget_ids((row[0], row[1], row[2]) for row in old)
         return len(old)
 
     def _forget_rows(self, now_ms: int) -> int:

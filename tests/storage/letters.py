@@ -10,11 +10,13 @@ from tests.storage.opened import Member, Opened
 from tests.support.envelopes import address, envelope_between
 
 
-def part(sender: Member, recipient: Member, *, padded: int = 768, device: int = 0) -> OutgoingPart:
-    """A fresh envelope for the recipient's device, or for another one of its devices."""
+def part(
+    sender: Member, recipient: Member, *, padded: int = 768, device: int = 0, envelope_id: bytes = b""
+) -> OutgoingPart:
+    """A fresh envelope for the recipient's device, or for another one of its devices; `envelope_id` empty: drawn."""
     device = device or recipient.device
     ends = (address(sender.person.user_id, sender.device), address(recipient.person.user_id, device))
-    envelope = envelope_between(*ends, padded=padded)
+    envelope = envelope_between(*ends, padded=padded, envelope_id=envelope_id)
     return OutgoingPart(device, EnvelopeHeader.parse(envelope).envelope_id, envelope)
 
 

@@ -3,6 +3,7 @@
 import itertools
 import sqlite3
 
+from secure_chat.errors import ClientIdReused
 from secure_chat.limits import (
     DAY_MS,
     DIRECT_LOG_DAYS,
@@ -13,7 +14,7 @@ from secure_chat.limits import (
 )
 from secure_chat.storage.maintenance import SWEEP_EVERY_MS
 from secure_chat.storage.outcomes import DirectTaken, PrekeysKept
-from tests.storage.letters import acknowledge, claim, mailbox, one_time_prekeys, send, sent, upload, waiting_ids
+from tests.storage.letters import acknowledge, claim, mailbox, one_time_prekeys, part, send, sent, upload, waiting_ids
 from tests.storage.opened import HOUR_MS, Opened
 from tests.storage.test_maintenance import count, settle
 
@@ -58,6 +59,25 @@ def test_a_repeat_is_known_for_48_hours_and_not_for_ever(opened: Opened) -> None
     opened.reopen()
     assert opened.outcome(entries[1]) == DirectTaken(opened.now)
     assert opened.outcome(last) == DirectTaken(opened.now - SWEEP_EVERY_MS)
+
+
+def test_an_id_that_two_have_used_is_forgotten_of_each_in_its_time(opened: Opened) -> None:
+    alice, mallory, bob = (opened.register(name) for name in ("alice", "mallory", "bob"))
+    first = send(mallory, bob)
+    envelope_id = first.parts[0].envelope_id
+    second = send(alice, bob, part(alice, bob, envelope_id=envelope_id))
+    opened.commit(first)
+    opened.now += DIRECT_REPEAT_HOURS * HOUR_MS
+    accepted = opened.outcome(second)
+    assert accepted == DirectTaken(opened.now)
+
+    opened.now += SWEEP_EVERY_MS
+    settle(opened)
+
+    assert count(opened, "SELECT count(*) FROM sent_envelopes") == 1
+    assert opened.outcome(second) == accepted
+    other = send(alice, bob, part(alice, bob, envelope_id=envelope_id))
+    assert isinstance(opened.refusal(other), ClientIdReused)
 
 
 def test_everything_goes_in_small_steps_and_then_there_is_rest(opened: Opened) -> None:

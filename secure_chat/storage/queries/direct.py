@@ -22,7 +22,9 @@ NEWEST: Final = compiled(
         )
     )
 )
-SENT_IDS: Final = compiled(select(sent_envelopes.c.envelope_id).limit(parameter("rows")))
+SENT_IDS: Final = compiled(
+    select(sent_envelopes.c.account, sent_envelopes.c.device_id, sent_envelopes.c.envelope_id).limit(parameter("rows"))
+)
 
 # --- what it writes and looks up -------------------------------------------------------------------
 
