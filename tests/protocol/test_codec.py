@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secure_chat.errors import CommandInvalid, FrameTooLarge
-from secure_chat.limits import FRAME_HEADER_BYTES, MAX_SMALL_REQUEST_BYTES
+from secure_chat.limits import (
+    FRAME_HEADER_BYTES,
+    MAX_DEVICES_PER_USER,
+    MAX_ENVELOPE_BYTES,
+    MAX_NAMED_ENVELOPES,
+    MAX_SETTLED_INVITES,
+    MAX_SMALL_REQUEST_BYTES,
+    ONE_TIME_PREKEYS_UPLOAD,
+)
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
 from secure_chat.protocol.codec import decode_command, decode_said, encode
@@ -204,3 +212,60 @@ def test_no_secret_of_a_request_stands_in_an_error() -> None:
     with pytest.raises(CommandInvalid) as caught:
         decode_command(msgspec.msgpack.encode({**fields, "login_secret": b"S" * 31}))
     assert "SSS" not in str(caught.value)
+
+
+ID16, HASH32 = b"\x0d" * 16, b"\x02" * 32
+
+
+@pytest.mark.parametrize(
+    ("fullest", "one_more"),
+    [
+        (
+            c.PrekeysPublish(1, b"\x03" * 1297, [b"\x0b" * 1288] * ONE_TIME_PREKEYS_UPLOAD),
+            c.PrekeysPublish(1, b"", [b"\x0b" * 1288] * (ONE_TIME_PREKEYS_UPLOAD + 1)),
+        ),
+        (c.PrekeysClaim(1, ID16, [7] * MAX_DEVICES_PER_USER), c.PrekeysClaim(1, ID16, [7] * 9)),
+        (c.DirectSend(1, ID16, [c.DirectPart(7, omitted=5)] * 8), c.DirectSend(1, ID16, [c.DirectPart(7)] * 9)),
+        (
+            c.DirectSend(1, ID16, [c.DirectPart(7, b"e" * MAX_ENVELOPE_BYTES)] * MAX_DEVICES_PER_USER),
+            c.DirectSend(1, ID16, [c.DirectPart(7, b"e" * (MAX_ENVELOPE_BYTES + 1))]),
+        ),
+        (
+            c.DirectAcknowledge(1, [ID16] * MAX_NAMED_ENVELOPES),
+            c.DirectAcknowledge(1, [ID16] * (MAX_NAMED_ENVELOPES + 1)),
+        ),
+        (c.DirectDefer(1, [ID16] * MAX_NAMED_ENVELOPES), c.DirectDefer(1, [ID16] * (MAX_NAMED_ENVELOPES + 1))),
+        (c.InviteSettle(1, [HASH32] * MAX_SETTLED_INVITES), c.InviteSettle(1, [HASH32] * (MAX_SETTLED_INVITES + 1))),
+    ],
+    ids=lambda command: type(command).__name__,
+)
+def test_a_request_holds_as_much_as_its_limit_says_and_not_one_more(fullest: c.Command, one_more: c.Command) -> None:
+    assert decode_command(encode(fullest)[FRAME_HEADER_BYTES:]) == fullest
+    with pytest.raises(CommandInvalid):
+        decode_command(encode(one_more)[FRAME_HEADER_BYTES:])
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        c.PrekeysPublish(1, b"\x03" * 1298),
+        c.PrekeysPublish(1, b"", [b"\x0b" * 1287]),
+        c.PrekeysPublish(1, b"", [b"\x0b" * 1289]),
+        c.DeviceListQuery(1, "", b"\x01" * 17),
+        c.PrekeysClaim(1, ID16, []),
+        c.PrekeysClaim(1, ID16, [0]),
+        c.PrekeysClaim(1, ID16[1:], [7]),
+        c.DirectSend(1, ID16, []),
+        c.DirectSend(1, ID16, [c.DirectPart(7, omitted=6)]),
+        c.DirectSend(1, ID16, [c.DirectPart(2**32)]),
+        c.DirectAcknowledge(1, []),
+        c.DirectAcknowledge(1, [ID16[1:]]),
+        c.DirectDefer(1, []),
+        c.InviteSettle(1, []),
+        c.InviteSettle(1, [HASH32[1:]]),
+    ],
+    ids=repr,
+)
+def test_what_has_no_size_of_this_protocol_is_refused(command: c.Command) -> None:
+    with pytest.raises(CommandInvalid):
+        decode_command(encode(command)[FRAME_HEADER_BYTES:])
