@@ -159,6 +159,7 @@ DIRECTS_PER_SECOND: Final = 10.0  # of one account: as rooms' messages
 DIRECTS_BURST: Final = 40  # the outbox of a reconnect
 ACKNOWLEDGEMENTS_PER_SECOND: Final = 100.0  # of one account: one for each envelope of a lively talk, and to spare
 ACKNOWLEDGEMENTS_BURST: Final = 200  # what waited during an absence; one request names many
+NAMED_ENVELOPES_A_TOKEN: Final = 8  # of acknowledgements: each may cost a look at the disk, whether it waits or not
 CLAIMS_PER_MINUTE: Final = 60.0  # of one account: a new session with somebody each second
 CLAIMS_BURST: Final = 100  # a new device writes to everybody it knows
 READS_PER_SECOND: Final = 20.0  # of one account: pages of history, search, lists

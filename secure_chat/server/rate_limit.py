@@ -5,6 +5,7 @@ import math
 from typing import Final
 
 from secure_chat.errors import RateLimited
+from secure_chat.limits import NAMED_ENVELOPES_A_TOKEN
 from secure_chat.protocol import commands as c
 from secure_chat.server.settings.model import Rates
 
@@ -74,6 +75,13 @@ KINDS: Final[dict[type[c.Command], Kind]] = {
     c.InviteSettle: Kind.JOINS,
 }
 """Which bucket a command takes from; what is absent is bounded by credits and turns alone."""
+
+
+def tokens_beyond_one(command: c.Command) -> int:
+    """What a command costs its bucket besides the one token, because it is about many things."""
+    if isinstance(command, c.DirectAcknowledge | c.DirectDefer):
+        return (len(command.envelope_ids) - 1) // NAMED_ENVELOPES_A_TOKEN
+    return 0
 
 
 def rate_and_burst(rates: Rates, kind: Kind) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from secure_chat.server.items import (
     WithToken,
 )
 from secure_chat.server.mailboxes import Mailboxes
-from secure_chat.server.rate_limit import KINDS, Kind, RateLimits
+from secure_chat.server.rate_limit import KINDS, Kind, RateLimits, tokens_beyond_one
 from secure_chat.server.replies import done, failure
 from secure_chat.server.services import Context, Live, Services
 from secure_chat.storage.entries import AnyEntry, JoinRoom, OpenRoom
@@ -33,7 +33,7 @@ from secure_chat.storage.entries import AnyEntry, JoinRoom, OpenRoom
 logger: Final = logging.getLogger(__name__)
 
 AT_ONCE: Final[frozenset[type[c.Command]]] = frozenset({c.Ping, c.Pong, c.NameQuery, c.DirectDefer})
-"""Answered whatever is under way: they cost neither the journal nor the reader anything."""
+"""Answered whatever is under way: they cost neither the journal nor the reader anything. Rates hold for them, too."""
 
 ELSEWHERE: Final[frozenset[type[c.Command]]] = frozenset(
     {
@@ -112,9 +112,11 @@ class Requests:
                     raise Busy(retry_after=1.0)
                 elif not self._credits.has_entry(connection, len(body)):
                     return False
-                limited = KINDS.get(kind)
-                if limited is not None and connection.session is not None:
-                    self._rates.take(limited, connection.session.account, now)
+            limited = KINDS.get(kind)
+            if limited is not None and connection.session is not None:
+                self._rates.take(limited, connection.session.account, now)
+                if limited is Kind.ACKNOWLEDGEMENTS and (more := tokens_beyond_one(command)):
+                    self._rates.charge(limited, connection.session.account, more, now)
             result = self.live.handler.handle(command, self._context(connection, now))
             connection.state = after
             self.follow(connection, command.id, result, len(body), now)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from secure_chat import limits
 from secure_chat.errors import RateLimited
 from secure_chat.protocol import commands as c
-from secure_chat.server.rate_limit import KINDS, Kind, RateLimits, TokenBucket, rate_and_burst
+from secure_chat.server.rate_limit import KINDS, Kind, RateLimits, TokenBucket, rate_and_burst, tokens_beyond_one
 from secure_chat.server.settings.model import Rates
 
 
@@ -88,6 +88,13 @@ def test_what_costs_others_most_is_limited() -> None:
     assert KINDS[c.RoomPost] is KINDS[c.RoomTopic] is KINDS[c.RoomKick] is Kind.POSTS
     assert KINDS[c.RoomJoin] is KINDS[c.RoomLeave] is KINDS[c.RoomCreate] is Kind.JOINS
     assert KINDS[c.RoomHistory] is KINDS[c.RoomSearch] is Kind.READS
+
+
+def test_what_names_more_envelopes_costs_more() -> None:
+    for kind in (c.DirectAcknowledge, c.DirectDefer):
+        named = [kind(1, [bytes(16)] * count) for count in (1, 8, 9, limits.MAX_NAMED_ENVELOPES)]
+        assert [tokens_beyond_one(command) for command in named] == [0, 0, 1, 31]
+    assert tokens_beyond_one(c.Ping(1)) == 0
 
 
 def test_the_settings_name_each_kinds_rate() -> None:

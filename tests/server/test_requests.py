@@ -144,6 +144,20 @@ def test_beyond_its_rate_an_account_is_told_when_to_come_back_and_then_it_is_tak
         assert isinstance(client.ask(c.RoomList(client.next_id())), e.RoomPage), "reads have a bucket of their own"
 
 
+@pytest.mark.parametrize("kind", [c.DirectAcknowledge, c.DirectDefer])
+def test_who_names_many_envelopes_pays_for_many(
+    core_installation: Installation, kind: type[c.DirectAcknowledge | c.DirectDefer]
+) -> None:
+    rates = Rates(acknowledgements_per_second=0.001, acknowledgements_burst=40)
+    with RunningCore(core_installation, CoreOptions(rates=rates)) as core, core.connect_as("bob") as client:
+        one, many = [bytes(15) + b"1"], [number.to_bytes(16, "big") for number in range(1, 257)]
+        for _ in range(8):
+            assert isinstance(client.ask(kind(client.next_id(), one)), e.Done)
+        assert isinstance(client.ask(kind(client.next_id(), many)), e.Done)
+        assert refused(client, kind(client.next_id(), one)) == "rate.limited"
+        assert isinstance(client.ask(c.Ping(client.next_id())), e.PongReply)
+
+
 def test_a_bucket_outlives_the_connection(core_installation: Installation) -> None:
     rates = Rates(posts_per_second=0.001, posts_burst=1)
     with RunningCore(core_installation, CoreOptions(rates=rates)) as core:
