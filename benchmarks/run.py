@@ -18,6 +18,7 @@ from typing import Final
 
 from benchmarks.attack import resume_under_attack
 from benchmarks.crowd import Crowd, enter
+from benchmarks.end_to_end import measure_encryption
 from benchmarks.letters import Correspondent, correspond
 from benchmarks.measure import LOAD_CPU, SERVER_CPU, cpu_of, pin, resident_bytes
 from tests.support.installation import Installation, ServerProcess
@@ -156,6 +157,17 @@ def attack() -> list[Figure]:
         ]
 
 
+def encryption() -> list[Figure]:
+    """What a direct message and a session cost a client, without its vault."""
+    times = measure_encryption()
+    return [
+        Figure("encrypt and decrypt 256 bytes", times.message, "us on one chain", 90.0),
+        Figure("the same by vodozemac", times.vodozemac_message, "us"),
+        Figure("times vodozemac's", times.message / times.vodozemac_message, "", 2.5),
+        Figure("set-up, both sides", times.setup / 1000, "ms", 1.2),
+    ]
+
+
 def start_times() -> list[Figure]:
     """How long a person waits for the client: for its help, and from the start to the prompt."""
     helps = [seconds_of([*CLIENT, "--help"]) for _ in range(STARTS)]
@@ -196,6 +208,7 @@ SCENARIOS: Final[dict[str, Callable[[], list[Figure]]]] = {
     "resume": resume,
     "churn": churn,
     "attack": attack,
+    "e2ee": encryption,
     "start": start_times,
 }
 

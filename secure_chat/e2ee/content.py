@@ -146,19 +146,10 @@ class Content(Hidden, frozen=True, kw_only=True):
     def encode(self) -> bytes:
         """The bytes of P. Raises `EncodingError` for what no reader would take."""
         self._check()
-        writer, flags = Writer(), 0
-        if self.group is not None:
-            flags |= _HAS_GROUP
-            writer.rest(self.group.encode())
-        if self.seen:
-            flags |= _HAS_SEEN
-            _SEEN.write(writer, self.seen)
-        if self.orig_env is not None:
-            flags |= _HAS_ORIGINAL
-            writer.identifier(self.orig_env, ENVELOPE_ID_BYTES)
+        flags = (self.group is not None) + 2 * bool(self.seen) + 4 * (self.orig_env is not None)
         counted = (self.msg_id, self.sent_at, self.expire_s, self.seq, self.prev)
         fixed = packed(_FIXED, self.kind, flags, *counted, *self.lists, self.sth_size, self.sth_root)
-        return fixed + writer.finish() + self.body
+        return fixed + (self._announced() if flags else b"") + self.body
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
@@ -187,6 +178,16 @@ class Content(Hidden, frozen=True, kw_only=True):
         )
         content._check()
         return content
+
+    def _announced(self) -> bytes:
+        writer = Writer()
+        if self.group is not None:
+            writer.rest(self.group.encode())
+        if self.seen:
+            _SEEN.write(writer, self.seen)
+        if self.orig_env is not None:
+            writer.identifier(self.orig_env, ENVELOPE_ID_BYTES)
+        return writer.finish()
 
     def core(self) -> Core:
         """What all recipients have in common."""

@@ -8,9 +8,7 @@ from typing import Final, Self
 
 import msgspec
 
-from secure_chat.directory.keys import checked_device_id
 from secure_chat.e2ee.parties import Address
-from secure_chat.encoding import Reader
 from secure_chat.errors import EncodingError
 from secure_chat.protocol.envelope_header import PADDED_SIZES, TYPE_INIT, TYPE_NORMAL, VERSION
 
@@ -22,8 +20,9 @@ TAG_BYTES: Final = 16  # Poly1305
 
 _START: Final = struct.Struct(">BBB16s16sI16sI8s")
 _INIT: Final = struct.Struct(">I32s8s8sI1088s")
-_RATCHET: Final = struct.Struct(">32sII")
-_NO_PREKEY: Final = bytes(8)
+_CHAIN: Final = struct.Struct(">32sII")
+_RATCHET: Final = struct.Struct(">32sII32s")  # the same and the commitment
+_NO_PREKEY, _NO_ID = bytes(8), bytes(16)
 
 
 class InitFields(msgspec.Struct, frozen=True, array_like=True):
@@ -69,22 +68,24 @@ class Envelope(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, data: bytes) -> Self:
         """Read exactly one envelope. Raises `EncodingError`."""
-        reader = Reader(data)
-        start = _START.unpack(reader.fixed(_START.size))
-        version, suite, kind, env_id, from_user, from_device, to_user, to_device, sid8 = start
+        try:
+            version, suite, kind, env_id, from_user, from_device, to_user, to_device, sid8 = _START.unpack_from(data)
+            start = _START.size + (_INIT.size if kind == TYPE_INIT else 0)
+            ratchet_pub, pn, n, commitment = _RATCHET.unpack_from(data, start)
+        except struct.error as error:
+            raise EncodingError("An envelope is cut off.") from error
         if version != VERSION or suite != SUITE or kind not in (TYPE_INIT, TYPE_NORMAL):
             raise EncodingError("This version does not know this version, suite or type of envelope.")
-        if not (any(env_id) and any(from_user) and any(to_user)):
+        if _NO_ID in (env_id, from_user, to_user) or not (from_device and to_device):
             raise EncodingError("An identifier is all zero.")
-        init = InitFields.parse(reader.fixed(_INIT.size)) if kind == TYPE_INIT else None
-        ratchet_pub, pn, n = _RATCHET.unpack(reader.fixed(_RATCHET.size))
-        header = data[: reader.position]
-        commitment, sealed = reader.fixed(COMMITMENT_BYTES), reader.rest()
+        init = InitFields.parse(data[_START.size : start]) if kind == TYPE_INIT else None
+        end = start + _RATCHET.size
+        sealed = data[end:]
         if len(sealed) - TAG_BYTES not in PADDED_SIZES:
             raise EncodingError("An envelope is of none of the sizes there are.")
-        sender = Address(from_user, checked_device_id(from_device))
-        recipient = Address(to_user, checked_device_id(to_device))
-        return cls(kind, env_id, sender, recipient, sid8, init, ratchet_pub, pn, n, header, commitment, sealed)
+        sender, recipient = Address(from_user, from_device), Address(to_user, to_device)
+        before = data[: end - COMMITMENT_BYTES]
+        return cls(kind, env_id, sender, recipient, sid8, init, ratchet_pub, pn, n, before, commitment, sealed)
 
 
 def header(
@@ -97,5 +98,6 @@ def header(
 ) -> bytes:
     """Everything before the commitment; `chain`: the sender's ratchet key, PN and N."""
     kind = TYPE_NORMAL if init is None else TYPE_INIT
-    start = _START.pack(VERSION, SUITE, kind, env_id, *sender, *recipient, sid8)
-    return b"".join((start, b"" if init is None else init.encode(), _RATCHET.pack(*chain)))
+    addresses = (sender.user_id, sender.device_id, recipient.user_id, recipient.device_id)
+    start = _START.pack(VERSION, SUITE, kind, env_id, *addresses, sid8)
+    return start + (b"" if init is None else init.encode()) + _CHAIN.pack(*chain)

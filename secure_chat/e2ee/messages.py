@@ -4,8 +4,9 @@ PROTOCOL.md 21.2 and 21.3. Pure: a call that raises has changed nothing.
 """
 
 import hmac
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 from nacl.bindings import (
     crypto_aead_xchacha20poly1305_ietf_decrypt,
@@ -19,7 +20,7 @@ from secure_chat.e2ee.device_keys import Randomness, identifier
 from secure_chat.e2ee.envelope import Envelope, header
 from secure_chat.e2ee.key_schedule import message_keys
 from secure_chat.e2ee.padding import pad, unpad
-from secure_chat.e2ee.ratchet import ChainPlace, next_sending_key, receiving_key
+from secure_chat.e2ee.ratchet import next_sending_key, receiving_key
 from secure_chat.e2ee.session import Session
 from secure_chat.encoding import tag
 from secure_chat.errors import ContentInvalid, EncodingError, SessionEnded, SessionUnknown, TagInvalid
@@ -28,7 +29,7 @@ from secure_chat.protocol.envelope_header import ENVELOPE_ID_BYTES
 _ASSOCIATED: Final = tag("ad")
 
 
-class Sealed(NamedTuple):
+class Sealed(msgspec.Struct, frozen=True):
     """What one sending makes; both go to the disk before the envelope goes anywhere."""
 
     session: Session
@@ -36,7 +37,7 @@ class Sealed(NamedTuple):
     env_id: bytes  # 16 bytes
 
 
-class Opened(NamedTuple):
+class Opened(msgspec.Struct, frozen=True):
     """What one receiving makes; the session goes to the disk together with the content."""
 
     session: Session
@@ -68,10 +69,9 @@ def open_envelope(session: Session, envelope: Envelope, now_ms: int) -> Opened:
     Raises `SessionUnknown` for an envelope of another session, `TagInvalid`, `SkipTooFar`, `KeyGone`, `KeyWorthless`,
     and `ContentInvalid` where the peer itself has sealed what is no content.
     """
-    belongs = (envelope.sender, envelope.recipient) == (session.peer, session.own)
-    if not belongs or not hmac.compare_digest(envelope.sid8, session.sid8):
+    if (envelope.sender, envelope.recipient, envelope.sid8) != (session.peer, session.own, session.sid8):
         raise SessionUnknown
-    place = ChainPlace(envelope.ratchet_pub, envelope.pn, envelope.n)
+    place = (envelope.ratchet_pub, envelope.pn, envelope.n)
     after, message_key = receiving_key(session, place, now_ms)
     associated = _associated_data(session, envelope.header)
     keys = message_keys(message_key, associated)

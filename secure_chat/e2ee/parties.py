@@ -1,7 +1,9 @@
 """The two ends of a session: a device's public facts from an accepted device list, and this device with its secrets."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Self
+
+import msgspec
 
 from secure_chat.directory.device_list import AcceptedDeviceList
 from secure_chat.directory.keys import (
@@ -19,7 +21,7 @@ from secure_chat.encoding import Writer
 from secure_chat.errors import DeviceUnknown, OwnKeyInUse
 
 
-class Address(NamedTuple):
+class Address(msgspec.Struct, frozen=True, array_like=True):
     """Where an envelope comes from or goes to."""
 
     user_id: bytes  # 16 bytes

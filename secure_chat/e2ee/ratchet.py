@@ -4,8 +4,6 @@ PROTOCOL.md 21; Double Ratchet, section 3. This device makes a new ratchet key w
 before: the bytes are the same, and no secret waits for a message that may never be written.
 """
 
-from typing import NamedTuple
-
 from msgspec.structs import replace
 from nacl.bindings import crypto_scalarmult_base
 
@@ -15,13 +13,7 @@ from secure_chat.e2ee.session import ReceivingChain, SendingChain, Session, Skip
 from secure_chat.errors import KeyGone, SkipTooFar
 from secure_chat.limits import MAX_OLD_CHAINS, MAX_SKIPPED_AT_ONCE, MAX_SKIPPED_KEYS, SKIPPED_KEY_MS
 
-
-class ChainPlace(NamedTuple):
-    """Where a message stands, as its header says."""
-
-    ratchet_key: bytes  # 32 bytes
-    pn: int  # messages on the sender's chain before this one
-    n: int  # from 0
+ChainPlace = tuple[bytes, int, int]  # what a header says: the sender's ratchet key of 32 bytes, PN, and N from 0
 
 
 def next_sending_key(session: Session, random: Randomness, now_ms: int) -> tuple[Session, ChainPlace, bytes]:
@@ -34,7 +26,7 @@ def next_sending_key(session: Session, random: Randomness, now_ms: int) -> tuple
         session = replace(session, root_key=root_key, ratchet_secret=secret)
     chain_key, message_key = chain_step(chain.chain_key)
     after = SendingChain(chain.ratchet_key, chain_key, chain.next_n + 1, chain.started_ms)
-    place = ChainPlace(chain.ratchet_key, session.previous_sent, chain.next_n)
+    place = (chain.ratchet_key, session.previous_sent, chain.next_n)
     return replace(session, sending=after, unanswered=0), place, message_key
 
 
@@ -44,12 +36,13 @@ def receiving_key(session: Session, place: ChainPlace, now_ms: int) -> tuple[Ses
     The new state is the caller's to drop when the message does not open. Raises `SkipTooFar`, `KeyGone` for a key that
     was used, has expired or cannot be made any more, and `KeyWorthless`.
     """
+    ratchet_key, pn, n = place
     for index, chain in enumerate(session.receiving):
-        if chain.ratchet_key == place.ratchet_key:
-            if index == 0 and place.n >= chain.next_n:
-                return _ahead(session, place.n, now_ms)
-            return _kept(session, index, place.n, now_ms)
-    return _ahead(_turned(session, place, now_ms), place.n, now_ms)
+        if chain.ratchet_key == ratchet_key:
+            if index == 0 and n >= chain.next_n:
+                return _ahead(session, n, now_ms)
+            return _kept(session, index, n, now_ms)
+    return _ahead(_turned(session, ratchet_key, pn, now_ms), n, now_ms)
 
 
 def without_expired_keys(session: Session, now_ms: int) -> Session:
@@ -90,24 +83,24 @@ def _kept(session: Session, index: int, n: int, now_ms: int) -> tuple[Session, b
     raise KeyGone
 
 
-def _turned(session: Session, place: ChainPlace, now_ms: int) -> Session:
+def _turned(session: Session, ratchet_key: bytes, pn: int, now_ms: int) -> Session:
     """The peer has a new ratchet key: keep what is missing of its old chain, and begin the new one."""
     if not session.ratchet_secret:
         raise KeyGone  # the peer turns once for each key of ours; this is a chain forgotten long ago, or none
-    agreed = agree(session.ratchet_secret, place.ratchet_key)
+    agreed = agree(session.ratchet_secret, ratchet_key)
     old = session.receiving
     if old:
-        old = _skipped_to(session, place.pn, now_ms).receiving
+        old = _skipped_to(session, pn, now_ms).receiving
         old = (replace(old[0], chain_key=b""), *old[1:MAX_OLD_CHAINS])
     root_key, chain_key = root_step(session.root_key, agreed)
     return replace(
         session,
         root_key=root_key,
         ratchet_secret=b"",
-        peer_ratchet=place.ratchet_key,
+        peer_ratchet=ratchet_key,
         sending=None,
         previous_sent=session.sending.next_n if session.sending else 0,
-        receiving=(ReceivingChain(place.ratchet_key, chain_key, 0), *old),
+        receiving=(ReceivingChain(ratchet_key, chain_key, 0), *old),
         unanswered=0,
     )
 

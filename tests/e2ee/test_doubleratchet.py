@@ -28,7 +28,7 @@ from nacl.bindings import (
 )
 from nacl.exceptions import CryptoError
 
-from secure_chat.e2ee.key_schedule import hkdf, message_keys
+from secure_chat.e2ee.key_schedule import HmacKey, hkdf, message_keys
 from secure_chat.e2ee.parties import Address
 from secure_chat.e2ee.ratchet import ChainPlace, next_sending_key, receiving_key
 from secure_chat.e2ee.session import Session
@@ -57,7 +57,7 @@ class RootKdf(KDF):
 
     @staticmethod
     async def derive(key: bytes, data: bytes, length: int) -> bytes:
-        return hkdf(key, data, tag("root"), length)
+        return hkdf(HmacKey(key), data, tag("root"), length)
 
 
 class ChainKdf(KDF):
@@ -108,7 +108,8 @@ class Curve25519(DiffieHellmanRatchet):
 
 def in_header(place: ChainPlace) -> bytes:
     """One encoding of the header for both."""
-    return place.ratchet_key + place.pn.to_bytes(4, "big") + place.n.to_bytes(4, "big")
+    ratchet_key, pn, n = place
+    return ratchet_key + pn.to_bytes(4, "big") + n.to_bytes(4, "big")
 
 
 class LibraryRatchet(DoubleRatchet):
@@ -117,7 +118,7 @@ class LibraryRatchet(DoubleRatchet):
     @staticmethod
     def _build_associated_data(associated_data: bytes, header: Header) -> bytes:
         place = (header.ratchet_pub, header.previous_sending_chain_length, header.sending_chain_length)
-        return associated_data + in_header(ChainPlace(*place))
+        return associated_data + in_header(place)
 
 
 PARAMETERS: Final[dict[str, Any]] = {
@@ -197,7 +198,8 @@ class Theirs:
             )
         else:
             sealed = at_once(self.ratchet.encrypt_message(words, SESSION))
-        return ChainPlace(*sealed.header), sealed.ciphertext
+        ratchet_key, pn, n = sealed.header
+        return (ratchet_key, pn, n), sealed.ciphertext
 
     def receive(self, message: Message) -> bytes | None:
         place, ciphertext = message

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secure_chat.e2ee.envelope import Envelope, InitFields, header
+from secure_chat.e2ee.parties import Address
 from secure_chat.errors import EncodingError, EnvelopeInvalid
 from secure_chat.protocol.envelope_header import EnvelopeHeader
 from tests.e2ee.pair import GEN, Talk
@@ -38,8 +39,8 @@ def test_a_server_reads_the_same_in_it() -> None:
     for data in (talk.first, talk.alice_sends("hello")):
         envelope, seen = Envelope.parse(data), EnvelopeHeader.parse(data)
         assert (seen.envelope_id, seen.is_init) == (envelope.env_id, envelope.init is not None)
-        assert (seen.sender.user_id, seen.sender.device_id) == envelope.sender
-        assert (seen.recipient.user_id, seen.recipient.device_id) == envelope.recipient
+        assert Address(seen.sender.user_id, seen.sender.device_id) == envelope.sender
+        assert Address(seen.recipient.user_id, seen.recipient.device_id) == envelope.recipient
         assert seen.padded_bytes == len(envelope.sealed) - 16
 
 

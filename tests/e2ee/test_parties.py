@@ -4,7 +4,7 @@ import pytest
 
 from secure_chat.directory.keys import DeviceId
 from secure_chat.e2ee.device_keys import DeviceSecrets
-from secure_chat.e2ee.parties import OwnParty, Party
+from secure_chat.e2ee.parties import Address, OwnParty, Party
 from secure_chat.encoding import Writer
 from secure_chat.errors import DeviceUnknown
 from tests.e2ee.pair import Side
@@ -14,7 +14,7 @@ def test_a_party_is_what_the_list_says() -> None:
     alice = Side("alice")
     device_list = alice.accepted.device_list
     party = Party.of(alice.accepted, device_list.devices[0].device_id)
-    assert party.address == (device_list.user_id, device_list.devices[0].device_id)
+    assert party.address == Address(device_list.user_id, device_list.devices[0].device_id)
     assert (party.signing_key, party.dh_key) == (
         device_list.devices[0].signing_key,
         device_list.devices[0].dh_key,

@@ -186,8 +186,8 @@ def conversation() -> Json:
             {
                 "from": who,
                 "ratchet_secret": after.ratchet_secret.hex(),
-                "pn": place.pn,
-                "n": place.n,
+                "pn": place[1],
+                "n": place[2],
                 "root_key": after.root_key.hex(),
                 "message_key": message_key.hex(),
                 "key": keys.key.hex(),
