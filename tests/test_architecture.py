@@ -35,6 +35,7 @@ def assert_none(violations: Iterable[str]) -> None:
 # --- the project ---------------------------------------------------------------------------------
 
 
+@pytest.mark.negative(57)
 def test_imports_point_down_and_pure_packages_are_pure() -> None:
     assert_none(import_rules.violations(modules()))
 

@@ -151,6 +151,7 @@ def a_certificate_issued_by_the_servers_own(real: Issuer) -> Presented:
         a_certificate_issued_by_the_servers_own,
     ],
 )
+@pytest.mark.negative(56)
 def test_another_authority_is_not_the_server_of_the_link(
     impostor: Callable[[Issuer], Presented], tmp_path: Path, authority: Issuer
 ) -> None:
@@ -175,6 +176,7 @@ def test_an_authority_of_the_web_is_not_the_server_of_the_link(authority: Issuer
 
 @pytest.mark.negative(56)
 @pytest.mark.parametrize("host", ["other.example.org", "10.0.0.6", "2001:db8::6", "example.org", "a.team.example.org"])
+@pytest.mark.negative(56)
 def test_the_right_server_under_a_name_that_is_not_its_own_is_refused(
     files: Files, authority: Issuer, host: str
 ) -> None:
@@ -195,6 +197,7 @@ def test_a_name_that_stands_only_in_the_subject_does_not_count(tmp_path: Path, a
 @pytest.mark.parametrize(
     "life", [(-2 * DAY, -DAY), (DAY, 2 * DAY)], ids=["a certificate that has ended", "one that has not begun"]
 )
+@pytest.mark.negative(56)
 def test_a_certificate_outside_its_time_is_refused_and_the_clock_named(
     tmp_path: Path, authority: Issuer, life: tuple[timedelta, timedelta]
 ) -> None:

@@ -175,6 +175,7 @@ def test_the_address_alone_invites_nobody(machine: Machine, installation: Instal
     assert asking.prompts == []
 
 
+@pytest.mark.negative(43)
 def test_an_inviter_whom_the_server_does_not_show_ends_it_before_anything_is_asked(machine: Machine, link: str) -> None:
     plain = parse_link(link)
     with_inviter = Link(
@@ -224,6 +225,7 @@ def cut_before_the_request(patch: pytest.MonkeyPatch, error: BaseException) -> N
 
 
 @pytest.mark.parametrize(("cut", "name"), [(cut_after_the_answer, "jana"), (cut_before_the_request, "jutta")])
+@pytest.mark.negative(58)
 def test_an_answer_that_is_lost_is_asked_for_again_by_itself(
     cut: Callable[[pytest.MonkeyPatch, BaseException], None],
     name: str,
@@ -237,6 +239,7 @@ def test_an_answer_that_is_lost_is_asked_for_again_by_itself(
 
 
 @pytest.mark.parametrize(("cut", "name"), [(cut_after_the_answer, "karin"), (cut_before_the_request, "klara")])
+@pytest.mark.negative(58)
 def test_a_join_that_was_cut_off_goes_on_with_the_same_link_and_shows_the_key_again(
     cut: Callable[[pytest.MonkeyPatch, BaseException], None],
     name: str,

@@ -172,6 +172,7 @@ def test_a_successor_is_on_the_disk_before_it_is_confirmed_and_then_alone(
     assert login_state.resume_tokens(vault) == ResumeTokens(current=NEW)
 
 
+@pytest.mark.negative(61)
 def test_after_a_lost_confirmation_the_successor_is_used_and_that_confirms_it(
     entrance: Entrance, vault: Vault, doorman: Doorman
 ) -> None:
@@ -184,6 +185,7 @@ def test_after_a_lost_confirmation_the_successor_is_used_and_that_confirms_it(
     assert login_state.resume_tokens(vault) == ResumeTokens(current=NEW)
 
 
+@pytest.mark.negative(61)
 def test_a_successor_that_the_server_has_replaced_is_dropped_and_the_old_one_still_works(
     entrance: Entrance, vault: Vault, doorman: Doorman
 ) -> None:
@@ -207,6 +209,7 @@ def test_a_session_that_has_ended_leaves_no_token_behind(
     assert login_state.resume_tokens(vault) == ResumeTokens()
 
 
+@pytest.mark.negative(61)
 def test_a_lost_connection_costs_no_token(entrance: Entrance, vault: Vault, doorman: Doorman) -> None:
     login_state.keep_token(vault, OLD)
     doorman.tokens, doorman.refusal = {}, "busy"
@@ -218,6 +221,7 @@ def test_a_lost_connection_costs_no_token(entrance: Entrance, vault: Vault, door
 # --- the device's word ---------------------------------------------------------------------------
 
 
+@pytest.mark.negative(47)
 def test_each_attempt_signs_its_own_connection_and_counts(
     entrance: Entrance, vault: Vault, doorman: Doorman, server: ScriptedServer, authority: Issuer
 ) -> None:
@@ -241,6 +245,7 @@ def test_each_attempt_signs_its_own_connection_and_counts(
     assert doorman.counters_on_disk == [1, 2]
 
 
+@pytest.mark.negative(62)
 def test_lost_answers_are_no_sign_of_a_copy_and_a_counter_that_did_not_rise_is(
     entrance: Entrance, vault: Vault, doorman: Doorman
 ) -> None:
@@ -274,6 +279,7 @@ def test_a_welcome_for_somebody_else_is_not_believed(entrance: Entrance, vault: 
 
 
 @pytest.mark.parametrize("row", [0, 2, 99])
+@pytest.mark.negative(41)
 def test_a_derivation_that_is_weaker_or_unknown_is_refused_and_no_login_is_sent(
     row: int, entrance: Entrance, doorman: Doorman, server: ScriptedServer
 ) -> None:
@@ -311,6 +317,7 @@ def test_a_login_that_gets_no_further_than_recovery_says_where_the_keys_are(
 # --- against a real server -----------------------------------------------------------------------
 
 
+@pytest.mark.negative(28)
 def test_a_copied_profile_is_noticed_at_its_next_login(tmp_path: Path) -> None:
     installation, machine = Installation(tmp_path / "server"), Machine(tmp_path / "home")
     token = installation.invite()

@@ -56,6 +56,7 @@ def test_the_same_passphrase_typed_on_another_keyboard_gives_the_same_secret(fas
 
 @pytest.mark.negative(41)
 @pytest.mark.parametrize(("row", "lowest"), [(1, 2), (0, 1), (2, 1), (255, 1)])
+@pytest.mark.negative(41)
 def test_a_lower_or_unknown_row_is_refused_before_any_work(fast: list[tuple[int, int]], row: int, lowest: int) -> None:
     with pytest.raises(LoginDerivationRefused) as refusal:
         derive_login_secret("phrase", SERVER, "alice", row=row, lowest=lowest)

@@ -150,6 +150,7 @@ def test_when_the_answer_is_lost_the_next_login_finds_out_which_it_is(
     [("begun", {OLD}), ("sent", {OLD, NEW}), ("answered", {NEW})],
     ids=["begun", "sent", "answered"],
 )
+@pytest.mark.negative(60)
 def test_killed_at_a_step_both_open_and_the_one_that_the_server_knows_settles_it(
     step: str, possible: set[str], joined: Joined
 ) -> None:

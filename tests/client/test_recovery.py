@@ -125,6 +125,7 @@ def test_the_recovery_key_puts_a_new_device_in_place_of_the_old_under_the_same_i
     comes_in(recovered)
 
 
+@pytest.mark.negative(44)
 def test_the_device_that_was_replaced_is_out(joined: Enrolled, machine: Machine, elsewhere: Machine) -> None:
     asking = Scripted(joined.name, PASSPHRASE, machine.recovery_key)
     elsewhere.recovering(machine.recovery_link, asking).recover().vault.close()

@@ -99,6 +99,7 @@ def test_the_first_list_is_version_1_with_this_device_alone(identity: IdentitySe
     assert own.identity_key == identity.public_key
 
 
+@pytest.mark.negative(44)
 def test_a_recovery_leaves_only_the_recovering_device(
     identity: IdentitySecret, device: DeviceSecrets, other_device: DeviceSecrets
 ) -> None:
@@ -112,6 +113,7 @@ def test_a_recovery_leaves_only_the_recovering_device(
     assert check_successor(second, third.signed).device_list.version == 3
 
 
+@pytest.mark.negative(44)
 def test_a_recovery_under_another_identity_is_refused(
     identity: IdentitySecret, device: DeviceSecrets, other_device: DeviceSecrets
 ) -> None:
@@ -120,6 +122,7 @@ def test_a_recovery_under_another_identity_is_refused(
         recovered_device_list(IdentitySecret(b"\x12" * 32), other_device, first, NOW)
 
 
+@pytest.mark.negative(44)
 def test_a_recovery_upon_a_list_that_the_server_altered_is_refused_before(
     identity: IdentitySecret, device: DeviceSecrets
 ) -> None:

@@ -84,17 +84,20 @@ def test_the_table_of_derivations_is_the_published_one() -> None:
 
 
 @pytest.mark.parametrize("row", [-1, 0, NEWEST_LOGIN_KDF + 1, 2**32])
+@pytest.mark.negative(41)
 def test_a_derivation_that_is_not_in_the_table_is_refused(row: int) -> None:
     with pytest.raises(LoginDerivationRefused):
         login_kdf(row)
 
 
+@pytest.mark.negative(41)
 def test_a_derivation_below_the_one_last_used_with_the_server_is_refused() -> None:
     assert login_kdf(1, lowest=1) is LOGIN_KDF[0]
     with pytest.raises(LoginDerivationRefused, match="weaker"):
         login_kdf(1, lowest=2)
 
 
+@pytest.mark.negative(41)
 def test_the_salts_are_those_of_the_vectors_and_differ_by_server_and_by_name() -> None:
     salts = set()
     for case in VECTORS["login_salts"]:
@@ -142,6 +145,7 @@ def test_the_signature_of_the_vectors_verifies_over_the_payload_of_the_vectors()
 
 
 @pytest.mark.parametrize("case", refusals(SIGNATURE))
+@pytest.mark.negative(47)
 def test_a_signature_for_anything_else_is_refused(case: dict[str, Any]) -> None:
     key = DeviceSigningKey(bytes.fromhex(case.get("signing_key", SIGNATURE["signing_key"])))
     signature = bytes.fromhex(case.get("signature", SIGNATURE["signature"]))
@@ -149,6 +153,7 @@ def test_a_signature_for_anything_else_is_refused(case: dict[str, Any]) -> None:
         verify_login_signature(key, signature, payload_of(case.get("connection", SIGNATURE["connection"])))
 
 
+@pytest.mark.negative(47)
 def test_every_byte_of_the_payload_is_signed() -> None:
     key = SigningKey(bytes(32))
     payload = login_signature_payload(SERVER, USER, DeviceId(7), NONCE, LEAF)
@@ -212,6 +217,7 @@ def test_the_proof_of_the_vectors_is_made_and_accepted() -> None:
 
 
 @pytest.mark.parametrize("case", refusals(PROOF))
+@pytest.mark.negative(43)
 def test_a_proof_for_anything_else_is_refused(case: dict[str, Any]) -> None:
     secret = bytes.fromhex(case.get("secret", PROOF["secret"]))
     invitation = invitation_of(case.get("invitation", PROOF["invitation"]))

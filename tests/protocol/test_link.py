@@ -62,6 +62,7 @@ def test_another_spelling_of_the_address_is_the_same_link(case: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("case", cases("refused"))
+@pytest.mark.negative(43)
 def test_a_link_of_the_negative_vectors_is_refused(case: dict[str, Any]) -> None:
     with pytest.raises(LinkInvalid):
         parse_link(case["text"])
@@ -99,6 +100,7 @@ def test_the_longest_link_fits_the_limit_and_one_character_more_than_the_limit_i
 
 
 @given(links, st.data())
+@pytest.mark.negative(43)
 def test_no_two_lines_with_one_address_are_the_same_link(link: Link, data: st.DataObject) -> None:
     line = link.format()
     start = line.index("#") + 1

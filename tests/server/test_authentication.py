@@ -193,6 +193,7 @@ def test_five_wrong_passphrases_bring_a_pause_in_which_nothing_is_computed(pool:
     ],
     ids=["another server", "another connection", "another certificate"],
 )
+@pytest.mark.negative(47)
 def test_a_signature_for_something_else_is_refused(pool: Authenticating, binding: Binding) -> None:
     person, _ = pool.registered("alice")
     error = refusal(pool, pool.login(person, proof=proof_of(person, binding)))
@@ -211,6 +212,7 @@ def test_a_signature_of_another_device_or_person_is_refused(pool: Authenticating
     assert isinstance(refusal(pool, pool.login(person, proof=unknown)), DeviceElsewhere)
 
 
+@pytest.mark.negative(47)
 def test_without_a_device_one_is_told_the_newest_list_and_nothing_else(pool: Authenticating) -> None:
     person, account = pool.registered("alice")
     found = pool.find(pool.login_without_device(person))

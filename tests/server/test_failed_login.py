@@ -16,6 +16,7 @@ from tests.support.people import TestPerson, make_person
 
 
 @pytest.mark.parametrize("with_device", [True, False], ids=["as a device", "without a device"])
+@pytest.mark.negative(41)
 def test_nobody_learns_whether_a_name_exists(tmp_path: Path, with_device: bool) -> None:
     installation = Installation(tmp_path)
     wrong, disabled = installation.seed(["alice", "carol"])

@@ -192,6 +192,7 @@ def test_a_search_does_not_show_its_words() -> None:
     assert "private" not in repr(handled(c.RoomSearch(1, "private words")))
 
 
+@pytest.mark.negative(41)
 def test_the_derivation_of_login_secrets_is_the_same_for_every_name() -> None:
     for name in ("alice", "nobody", "\x00"):
         assert said(handled(c.NameQuery(1, name))) == NameFacts(1, NEWEST_LOGIN_KDF)

@@ -60,6 +60,7 @@ def refused_reply(client: WireClient, request: int) -> str:
     return reply.code
 
 
+@pytest.mark.negative(47)
 def test_a_login_without_a_device_may_recover_or_log_out_and_nothing_else(core_installation: Installation) -> None:
     pools: list[HeldPool] = []
     with RunningCore(core_installation, with_pool(pools.append)) as core, core.connect() as client:

@@ -107,6 +107,7 @@ def test_without_a_reset_link_nobody_changes_the_identity(opened: Opened) -> Non
     assert isinstance(opened.outcome(login(alice)), LoggedIn)
 
 
+@pytest.mark.negative(44)
 def test_a_reset_is_a_new_identity_under_the_same_account(opened: Opened) -> None:
     """(negative test 44)"""
     alice = opened.register("alice")

@@ -127,6 +127,7 @@ def test_a_used_token_serves_no_other_account_and_no_other_keys(opened: Opened) 
     assert isinstance(opened.refusal(registration(person, token_hash)), InviteUsed)  # wrong login secret
 
 
+@pytest.mark.negative(58)
 def test_a_repeat_without_a_right_login_is_refused_in_open_registration_too(opened: Opened) -> None:
     person = make_person("alice")
     opened.commit(registration(person, None, mode="open"))
@@ -214,6 +215,7 @@ def test_names_are_unique_by_what_they_look_like(opened: Opened) -> None:
         assert isinstance(opened.refusal(registration(make_person(name), opened.invite())), NameTaken)
 
 
+@pytest.mark.negative(24)
 def test_a_deleted_name_is_never_given_again_nor_what_looks_like_it(opened: Opened) -> None:
     """(negative test 24)"""
     opened.register("alice")

@@ -214,6 +214,7 @@ def test_a_spent_token_shown_a_minute_later_ends_the_whole_family_and_both_sides
     refused_with(opened, TokenUnknown, successor, first_token(alice), member=alice)
 
 
+@pytest.mark.negative(61)
 def test_any_older_token_of_the_family_is_known_as_spent(opened: Opened) -> None:
     alice = opened.register("alice")
     tokens = [first_token(alice)]

@@ -185,6 +185,12 @@ def test_the_token_is_told_to_standard_output_and_kept_nowhere(stopped: Stopped)
     assert encoded not in stopped.admin("-v", "invite", "list", "--json").stdout
 
 
+@pytest.mark.negative(43)
+def test_no_link_of_these_tools_names_an_inviter_or_holds_a_secret(stopped: Stopped) -> None:
+    for command in (("user", "add", "carol"), ("invite", "create"), ("user", "reset", "alice")):
+        assert link_in(stopped.admin(*command)).inviter is None
+
+
 def test_the_list_of_invites_says_who_made_them_for_what_and_until_when(stopped: Stopped, tmp_path: Path) -> None:
     stopped.admin("user", "add", "carol", "--role", "administrator", "--room", "#dev", "--room", "dev", "--hours", "1")
     stopped.admin("invite", "create")

@@ -44,7 +44,10 @@ class OwnKeys:
         self._invites = Invites(vault, requests, tell, verify, random, now_ms)
 
     def connected(self, welcome: Welcome) -> None:
-        """Before anything else of a new connection: what a copied store has left is dropped here."""
+        """Before anything else of a new connection: what a copied store has left is dropped here.
+
+        Raises `PostQuantumMissing` when new keys would be needed and cannot be made: then there are no direct messages.
+        """
         with self._vault.transaction() as transaction:
             anew = clones.must_start_anew(transaction)
             if anew:
@@ -84,7 +87,10 @@ class OwnKeys:
         self._invites.invite(ticket)
 
     def reset_all(self) -> None:
-        """Drop all sessions and destroy every prekey secret now; new ones are published as soon as can be."""
+        """Drop all sessions and destroy every prekey secret now; new ones are published as soon as can be.
+
+        Raises `PostQuantumMissing`; then nothing has changed.
+        """
         with self._vault.transaction() as transaction:
             self._start_anew(transaction)
             clones.started_anew_by_hand(transaction)

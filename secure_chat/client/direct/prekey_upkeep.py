@@ -12,7 +12,7 @@ from secure_chat.client.events import Event, Told
 from secure_chat.client.requests import Request, Requests
 from secure_chat.client.vault.transaction import Transaction
 from secure_chat.client.vault.vault import Vault
-from secure_chat.errors import ChatError, ServerSaidNonsense
+from secure_chat.errors import ChatError, PostQuantumMissing, ServerSaidNonsense
 from secure_chat.protocol.commands import PrekeysPublish
 from secure_chat.protocol.events import PrekeysKept, Said, Welcome
 
@@ -66,10 +66,14 @@ class PrekeyUpkeep:
         """One bounded piece of work, if any is due. `now` on the session's clock."""
         if self._look_at is not None and now < self._look_at:
             return
-        with self._vault.transaction() as transaction:
-            self._prekeys.destroy_expired(transaction)
-            if self._connected and self._asked is None and not self._pauses and self._advance(transaction):
-                return  # more at the next turn
+        try:
+            with self._vault.transaction() as transaction:
+                self._prekeys.destroy_expired(transaction)
+                if self._connected and self._asked is None and not self._pauses and self._advance(transaction):
+                    return  # more at the next turn
+        except PostQuantumMissing as error:
+            self._pauses = True  # rooms go on; no key without its post-quantum half
+            self._tell(Told(error))
         self._look_at = now + limits.PREKEY_LOOK_SECONDS
         if self._connected and not self._pauses:
             self._publish()

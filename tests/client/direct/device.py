@@ -9,6 +9,7 @@ from pathlib import Path
 
 from secure_chat.client.direct.own_prekeys import OwnPrekeys
 from secure_chat.client.direct.prekey_records import FIRST_MESSAGES, ONE_TIME_PREKEYS, PrekeyLedger, prekey_id_of
+from secure_chat.client.vault.database import ConnectionFactory, connect
 from secure_chat.client.vault.enrolment import NewVault
 from secure_chat.client.vault.records import SIGNED_PREKEYS, StoredSignedPrekey
 from secure_chat.client.vault.vault import Vault, create_vault
@@ -47,12 +48,19 @@ def make_template(parent: Path) -> Template:
 class Device:
     """A device with its vault, copied to `directory`."""
 
-    def __init__(self, template: Template, directory: Path, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        template: Template,
+        directory: Path,
+        clock: Clock | None = None,
+        *,
+        factory: ConnectionFactory = connect,
+    ) -> None:
         shutil.copytree(template.directory, directory)
         self.directory = directory
         self.new = template.new
         self.clock = clock or Clock()
-        self.vault: Vault = open_vault(directory)
+        self.vault: Vault = open_vault(directory, factory=factory)
         self.prekeys = OwnPrekeys(self.vault, os.urandom, self.clock)
 
     def restart(self) -> None:

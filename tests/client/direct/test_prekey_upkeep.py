@@ -1,6 +1,9 @@
 """Prekeys are published in time and no more than allowed; no lost answer and no lying server changes that."""
 
+import itertools
+import sqlite3
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pytest
 
@@ -8,11 +11,13 @@ from secure_chat import limits
 from secure_chat.client.direct.prekey_upkeep import PrekeyUpkeep
 from secure_chat.client.events import Event, Told
 from secure_chat.directory.prekeys import PublishedOneTimePrekey, PublishedSignedPrekey
-from secure_chat.errors import ServerSaidNonsense
+from secure_chat.e2ee import prekey_secrets
+from secure_chat.errors import PostQuantumMissing, ServerSaidNonsense, VaultFailed, VaultFull
 from secure_chat.protocol.commands import AnyCommand, PrekeysPublish
 from secure_chat.protocol.events import Done, Failure, PrekeysKept, Said, Welcome
-from tests.client.direct.device import DAY, HOUR, Device
+from tests.client.direct.device import DAY, HOUR, Device, Template
 from tests.client.direct.wire import Wire
+from tests.client.vault.faults import failing_commit
 
 EK = b"\x01" * 32
 
@@ -374,3 +379,44 @@ def test_a_program_that_dies_before_it_has_sent_anything_publishes_what_it_made(
     assert client.wire.send() == []
     client.connect()
     assert set(client.shelf.one_time) == made
+
+
+@pytest.mark.negative(36)
+def test_without_ml_kem_nothing_is_made_or_published_and_it_is_told_why(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(_seed: bytes) -> bytes:
+        raise PostQuantumMissing
+
+    monkeypatch.setattr(prekey_secrets, "public_key_bytes", missing)
+    client.connect()
+    [told] = client.told
+    assert isinstance(told, Told)
+    assert told.error.code == "keys.ml_kem_missing"
+    assert "cryptography" in told.error.next_step
+    assert client.wire.asked == []
+    assert client.own.one_time_ids() == set()
+
+
+@pytest.mark.negative(27)
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR])
+def test_what_the_disk_did_not_take_is_not_published(template: Template, tmp_path: Path, code: int) -> None:
+    for at in itertools.count(1):
+        own = Device(template, tmp_path / str(at), factory=failing_commit(code, at=at))
+        try:
+            client = Client(own)
+            client.connect()
+        except (VaultFull, VaultFailed):
+            own.restart()
+            published = {
+                PublishedOneTimePrekey.parse(each).prekey.prekey_id
+                for command in client.wire.asked
+                if isinstance(command, PrekeysPublish)
+                for each in command.one_time
+            }
+            assert published <= own.one_time_ids()
+        else:
+            break
+        finally:
+            own.vault.close()
+    assert at > 12, "it has failed once at every commit"

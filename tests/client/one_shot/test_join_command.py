@@ -118,6 +118,7 @@ def test_answers_that_end_too_soon_are_named_and_leave_nothing(tmp_path: Path) -
         ("another key log", "not the key log of your invite", "tls.pin"),
     ],
 )
+@pytest.mark.negative(56)
 def test_another_server_under_the_same_invite_ends_join_with_exit_code_four_and_was_sent_nothing(
     impostor: str, text: str, code: str, tmp_path: Path, person: PersonAtTerminal
 ) -> None:

@@ -55,6 +55,7 @@ def test_a_path_with_signs_that_addresses_use_is_opened_as_it_stands(tmp_path: P
     assert path.stat().st_size > 0
 
 
+@pytest.mark.negative(27)
 def test_a_full_disk_saves_nothing_and_the_vault_can_be_used_on(vault_directory: Path) -> None:
     with open_vault(vault_directory) as vault:
         pages = vault._database.execute("PRAGMA page_count")[0][0]
@@ -95,6 +96,7 @@ def test_a_commit_that_finds_the_disk_full_is_rolled_back(vault_directory: Path)
         (sqlite3.SQLITE_CORRUPT, VaultDamaged),
     ],
 )
+@pytest.mark.negative(27)
 def test_after_a_failed_disk_nothing_is_written_any_more(
     vault_directory: Path, code: int, error: type[ChatError]
 ) -> None:

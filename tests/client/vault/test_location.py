@@ -27,6 +27,7 @@ from tests.client.vault.vaults import PASSPHRASE, open_vault
 
 @pytest.mark.negative(30)
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o701, 0o770, 0o707])
+@pytest.mark.negative(30)
 def test_a_directory_open_to_others_is_refused(vault_directory: Path, mode: int) -> None:
     vault_directory.chmod(mode)
     with pytest.raises(VaultPermissions) as refusal:
@@ -38,6 +39,7 @@ def test_a_directory_open_to_others_is_refused(vault_directory: Path, mode: int)
 @pytest.mark.negative(30)
 @pytest.mark.parametrize("name", ["keystore.db", "keystore.db-wal", "keystore.db-shm"])
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602])
+@pytest.mark.negative(30)
 def test_a_file_open_to_others_is_refused(vault_directory: Path, name: str, mode: int) -> None:
     path = vault_directory / name
     path.touch()
@@ -54,6 +56,7 @@ def test_the_set_group_bit_that_some_parents_pass_on_is_no_reason_to_refuse(vaul
 
 @pytest.mark.negative(30)
 @pytest.mark.parametrize("name", ["keystore.db", "keystore.db-wal", "lock"])
+@pytest.mark.negative(30)
 def test_a_file_that_is_a_symbolic_link_is_refused(vault_directory: Path, tmp_path: Path, name: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     path = vault_directory / name

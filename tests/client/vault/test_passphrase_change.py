@@ -141,6 +141,7 @@ def die_in_the_change(directory: Path, where: str, at: int, end: str) -> list[st
         ("after", 2, "abandon", ["begun"], {OLD}),
     ],
 )
+@pytest.mark.negative(60)
 def test_a_process_killed_at_a_commit_of_the_change_leaves_a_vault_that_opens(
     vault_directory: Path, where: str, at: int, end: str, reported: list[str], left: set[str]
 ) -> None:

@@ -37,6 +37,7 @@ def test_a_row_opens_where_it_was_sealed(record: bytes) -> None:
         RowAddress("dr\ud800aft", "lobby", 1, 7),
     ],
 )
+@pytest.mark.negative(70)
 def test_a_row_moved_relabelled_or_put_back_is_refused(elsewhere: RowAddress) -> None:
     sealed = seal_row(KEY, HERE, b"text", NONCE)
     with pytest.raises(VaultDamaged) as refusal:
@@ -44,6 +45,7 @@ def test_a_row_moved_relabelled_or_put_back_is_refused(elsewhere: RowAddress) ->
     assert refusal.value.code == "vault.damaged"
 
 
+@pytest.mark.negative(29)
 def test_a_row_with_any_bit_flipped_cut_or_lengthened_is_refused() -> None:
     sealed = seal_row(KEY, HERE, b"text", NONCE)
     flipped = [

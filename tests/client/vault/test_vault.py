@@ -322,6 +322,7 @@ def test_a_row_moved_to_another_table_is_refused(vault_directory: Path) -> None:
     assert refusal.value.code == "vault.damaged"
 
 
+@pytest.mark.negative(29)
 def test_two_rows_exchanged_are_refused(vault_directory: Path) -> None:
     with open_vault(vault_directory) as vault:
         write(vault, "second", "other")
@@ -373,6 +374,7 @@ def test_a_row_newly_made_does_not_take_up_what_was_deleted_under_another_count(
         "UPDATE rows SET schema = 70000",
     ],
 )
+@pytest.mark.negative(29)
 def test_a_row_altered_in_any_column_is_refused(vault_directory: Path, statement: str) -> None:
     assert alter(vault_directory, statement) == 1
     with open_vault(vault_directory) as vault, pytest.raises(VaultDamaged):
@@ -388,6 +390,7 @@ def test_a_row_altered_in_any_column_is_refused(vault_directory: Path, statement
         "UPDATE header SET content = content || x'00'",
     ],
 )
+@pytest.mark.negative(70)
 def test_a_header_altered_or_missing_is_refused(vault_directory: Path, statement: str) -> None:
     alter(vault_directory, statement)
     with pytest.raises(VaultDamaged):

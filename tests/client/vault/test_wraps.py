@@ -55,6 +55,7 @@ def test_either_passphrase_opens_a_header_of_two(wrap: Wrap) -> None:
 
 @pytest.mark.negative(70)
 @pytest.mark.parametrize("position", [2, 3, 7, 11, 14, 26, 30, 50, 51, 90, 98])
+@pytest.mark.negative(70)
 def test_a_header_with_any_field_altered_does_not_open(wrap: Wrap, position: int) -> None:
     """Position 2: kdf; 3-6: passes; 7-10: memory; 11-26: salt; 27-50: nonce; 51-98: sealed."""
     altered = bytearray(Header((wrap,)).encode())
@@ -77,6 +78,7 @@ def test_a_header_with_any_field_altered_does_not_open(wrap: Wrap, position: int
         (limits.MIN_VAULT_ARGON2_OPS, 2**32 - 1),
     ],
 )
+@pytest.mark.negative(29)
 def test_lowered_and_giant_parameters_are_refused_before_any_work(
     wrap: Wrap, monkeypatch: pytest.MonkeyPatch, ops: int, memory_kib: int
 ) -> None:
@@ -92,6 +94,7 @@ def test_lowered_and_giant_parameters_are_refused_before_any_work(
         Cost(ops, memory_kib)
 
 
+@pytest.mark.negative(29)
 def test_parameters_altered_within_the_bounds_do_not_open(wrap: Wrap) -> None:
     """Without the parameters in the associated data an attacker could still not open it; with them it is refused."""
     altered = Wrap(Cost(FLOOR.ops + 1, FLOOR.memory_kib), wrap.salt, wrap.nonce, wrap.sealed)
