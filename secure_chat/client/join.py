@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from secure_chat.client.answers import Answers, suggested_name
 from secure_chat.client.channel import connect
+from secure_chat.client.direct.contacts import verify_by_invite
 from secure_chat.client.direct.inviter import KnownInviter, recognise_inviter
 from secure_chat.client.enrolled import Enrolled, ShowRecovery, complete, shown_device_list
 from secure_chat.client.enrolling import Application, Enrolling, attempt_under_way
@@ -20,6 +21,7 @@ from secure_chat.client.profiles import Profile, Profiles
 from secure_chat.client.server_identity import ServerIdentity
 from secure_chat.client.vault import enrolment, login_state
 from secure_chat.client.vault.enrolment import NewVault, ServerFacts
+from secure_chat.client.vault.transaction import Transaction
 from secure_chat.client.waiting import Waiter
 from secure_chat.directory.device_list import AcceptedDeviceList
 from secure_chat.e2ee.ml_kem import require_ml_kem
@@ -38,6 +40,12 @@ class Prospect:
     server: ServerFacts
     invitation: InviteFacts | None  # None: open registration, or an invite used by the attempt that is taken up
     inviter: KnownInviter | None = None  # whom the link names
+
+    def pin_inviter(self, transaction: Transaction) -> None:
+        """Keep the inviter as a verified contact: the link is the proof."""
+        known = self.inviter
+        if known is not None:
+            verify_by_invite(transaction, known.name, known.user_id, known.identity_key.raw, _now_ms())
 
 
 class Joining:
@@ -110,7 +118,7 @@ class Joining:
             passphrase = self._answers.new_passphrase()
             row = self._login_kdf_row(name, waiter)
             new = enrolment.register(prospect.server, name, os.urandom, _now_ms())
-            draft.commit_vault(passphrase, new)
+            draft.commit_vault(passphrase, new, also=prospect.pin_inviter)
             self._say("Your keys were made on this device.")
             return self._enrol(draft, prospect, passphrase, row, waiter, in_doubt=False)
 

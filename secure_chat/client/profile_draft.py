@@ -8,6 +8,7 @@ cut off before its vault counted and is removed by the next one that makes a pro
 import contextlib
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
@@ -17,10 +18,15 @@ from secure_chat.client.profile_label import LABEL_NAME, ProfileLabel, ProfileSt
 from secure_chat.client.profiles import LockedProfile, Profile, Profiles
 from secure_chat.client.vault import location, login_state
 from secure_chat.client.vault.enrolment import NewVault
+from secure_chat.client.vault.transaction import Transaction
 from secure_chat.client.vault.vault import Vault, create_vault
 from secure_chat.errors import ChatError, ProfileBusy, ProfileExists
 
 _DIRECTORY_NAME_BYTES: Final = 16
+
+
+def _nothing_more(_transaction: Transaction) -> None:
+    return
 
 
 class ProfileDraft:
@@ -73,8 +79,10 @@ class ProfileDraft:
             self._remove(self._profile.directory)
             self._profile = None
 
-    def commit_vault(self, passphrase: str, new: NewVault) -> Vault:
-        """Make the vault and write what is to be registered; durable when this returns.
+    def commit_vault(
+        self, passphrase: str, new: NewVault, also: Callable[[Transaction], object] = _nothing_more
+    ) -> Vault:
+        """Make the vault and write what is to be registered, and `also` more; durable when this returns.
 
         Raises `ProfileExists` or `ProfileBusy` when another process was faster, the errors of names.py for the
         passphrase, and the vault's; then nothing is left on the disk.
@@ -87,7 +95,7 @@ class ProfileDraft:
             if any(each.is_of(*self._account) for each in self._profiles.unfinished()):
                 raise ProfileBusy("Another `join` as the same person runs on this machine.")
             self._remove_leftovers()
-            self._profile = self._make(passphrase, new)
+            self._profile = self._make(passphrase, new, also)
         return self.vault
 
     def sending(self) -> None:
@@ -126,7 +134,11 @@ class ProfileDraft:
         if self._profile is None or self._profile.label.state is not ProfileState.COMPLETE:
             self.discard()
 
-    def _make(self, passphrase: str, new: NewVault) -> Profile:
+    def _make(self, passphrase: str, new: NewVault, also: Callable[[Transaction], object]) -> Profile:
+        def write(transaction: Transaction) -> None:
+            new.write(transaction)
+            also(transaction)
+
         options = self._profiles.options
         directory = self._profiles.root / options.random(_DIRECTORY_NAME_BYTES).hex()
         try:
@@ -135,7 +147,7 @@ class ProfileDraft:
                 directory,
                 passphrase,
                 new.identity.seed,
-                new.write,
+                write,
                 cost=options.cost,
                 factory=options.factory,
                 random=options.random,

@@ -187,7 +187,7 @@ def test_the_token_is_told_to_standard_output_and_kept_nowhere(stopped: Stopped)
 
 @pytest.mark.negative(43)
 def test_no_link_of_these_tools_names_an_inviter_or_holds_a_secret(stopped: Stopped) -> None:
-    for command in (("user", "add", "carol"), ("invite", "create"), ("user", "reset", "alice")):
+    for command in (("user", "add", "carol"), ("invite", "create"), ("user", "reset", "alice", "--yes")):
         assert link_in(stopped.admin(*command)).inviter is None
 
 

@@ -8,12 +8,13 @@ from secure_chat.client.direct import clones
 from secure_chat.client.direct.invites import Invites, VerifyByInvite
 from secure_chat.client.direct.own_prekeys import OwnPrekeys
 from secure_chat.client.direct.prekey_upkeep import PrekeyUpkeep
-from secure_chat.client.events import Event
+from secure_chat.client.events import Event, Told
 from secure_chat.client.requests import Requests
 from secure_chat.client.ticket import Ticket
 from secure_chat.client.vault.transaction import Transaction
 from secure_chat.client.vault.vault import Vault
 from secure_chat.e2ee.device_keys import Randomness
+from secure_chat.errors import PostQuantumMissing
 from secure_chat.protocol.events import InviteUsed, PrekeysLow, Said, Welcome
 
 
@@ -38,6 +39,7 @@ class OwnKeys:
         """`verify`: pins who has proved an invite; `drop_sessions`: destroys all sessions with everybody."""
         self.prekeys = OwnPrekeys(vault, random, now_ms)
         self._vault = vault
+        self._tell = tell
         self._drop_sessions = drop_sessions
         self._now_ms = now_ms
         self._upkeep = PrekeyUpkeep(vault, self.prekeys, requests, tell)
@@ -46,17 +48,15 @@ class OwnKeys:
     def connected(self, welcome: Welcome) -> None:
         """Before anything else of a new connection: what a copied store has left is dropped here.
 
-        Raises `PostQuantumMissing` when new keys would be needed and cannot be made: then there are no direct messages.
+        Where new keys are needed and cannot be made, that is told, and nothing is published.
         """
-        with self._vault.transaction() as transaction:
-            anew = clones.must_start_anew(transaction)
-            if anew:
-                self._start_anew(transaction)
-                clones.started_anew(transaction, self._now_ms())
-        if anew:
-            self._forget_for_good()
-        self._upkeep.connected(welcome)
         self._invites.connected(welcome)
+        try:
+            self._answer_copy()
+        except PostQuantumMissing as error:
+            self._tell(Told(error))
+        else:
+            self._upkeep.connected(welcome)
 
     def said(self, said: Said) -> bool:
         """Take what is for these keys. False: it is for somebody else."""
@@ -96,6 +96,14 @@ class OwnKeys:
             clones.started_anew_by_hand(transaction)
         self._forget_for_good()
         self._upkeep.started_anew()
+
+    def _answer_copy(self) -> None:
+        with self._vault.transaction() as transaction:
+            if not clones.must_start_anew(transaction):
+                return
+            self._start_anew(transaction)
+            clones.started_anew(transaction, self._now_ms())
+        self._forget_for_good()
 
     def _start_anew(self, transaction: Transaction) -> None:
         self._drop_sessions(transaction)

@@ -12,11 +12,12 @@ from secure_chat.client.direct.clones import CLONE_NOTES, CloneNote, note_copy
 from secure_chat.client.direct.events import Trust
 from secure_chat.client.direct.own_keys import OwnKeys
 from secure_chat.client.direct.prekey_records import ONE_TIME_PREKEYS
-from secure_chat.client.events import Event
+from secure_chat.client.events import Event, Told
 from secure_chat.client.ticket import Ticket
 from secure_chat.client.vault.tables import SELF, Table
 from secure_chat.client.vault.transaction import Transaction
-from secure_chat.errors import VaultFull
+from secure_chat.e2ee import prekey_secrets
+from secure_chat.errors import PostQuantumMissing, VaultFull
 from secure_chat.protocol.commands import AnyCommand, InviteOwn, PrekeysPublish
 from secure_chat.protocol.events import DirectEnvelope, InviteUsed, OwnInvites, PrekeysKept, PrekeysLow, Said, Welcome
 from tests.client.direct.device import DAY, HOUR, Device
@@ -221,3 +222,26 @@ def test_the_product_has_a_clock_and_randomness_of_its_own(own: Device) -> None:
     with own.vault.transaction() as transaction:
         keys.prekeys.make(transaction, 1)
         assert len(transaction.scan(ONE_TIME_PREKEYS)) == 1
+
+
+@pytest.mark.negative(36)
+def test_without_ml_kem_a_copy_is_answered_later_and_nothing_is_published(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(_seed: bytes) -> bytes:
+        raise PostQuantumMissing
+
+    account.notice_copy()
+    with monkeypatch.context() as patch:
+        patch.setattr(prekey_secrets, "public_key_bytes", missing)
+        account.connect()
+        account.work()
+        with pytest.raises(PostQuantumMissing):
+            account.keys.reset_all()
+    [told] = account.told
+    assert isinstance(told, Told)
+    assert told.error.code == "keys.ml_kem_missing"
+    assert account.wire.asked == []
+    assert account.sessions == 1
+    account.connect()
+    assert account.sessions == 0

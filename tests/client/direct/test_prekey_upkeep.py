@@ -20,6 +20,7 @@ from tests.client.direct.wire import Wire
 from tests.client.vault.faults import failing_commit
 
 EK = b"\x01" * 32
+_AT_OPENING = 2  # commits of a vault that is opened, before anything is done with it
 
 
 class Shelf:
@@ -402,15 +403,17 @@ def test_without_ml_kem_nothing_is_made_or_published_and_it_is_told_why(
 @pytest.mark.parametrize("code", [sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR])
 def test_what_the_disk_did_not_take_is_not_published(template: Template, tmp_path: Path, code: int) -> None:
     for at in itertools.count(1):
-        own = Device(template, tmp_path / str(at), factory=failing_commit(code, at=at))
+        own = Device(template, tmp_path / str(at), factory=failing_commit(code, at=at + _AT_OPENING))
+        asked: list[AnyCommand] = []
         try:
             client = Client(own)
+            asked = client.wire.asked
             client.connect()
         except (VaultFull, VaultFailed):
             own.restart()
             published = {
                 PublishedOneTimePrekey.parse(each).prekey.prekey_id
-                for command in client.wire.asked
+                for command in asked
                 if isinstance(command, PrekeysPublish)
                 for each in command.one_time
             }
