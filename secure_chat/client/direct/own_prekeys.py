@@ -183,6 +183,35 @@ class OwnPrekeys:
         prekey_id = self.newest_signed(transaction).prekey.published.prekey.prekey_id
         self._keep(transaction, dataclasses.replace(self.ledger(transaction), offered=Publication(prekey_id)))
 
+    def take_over(self, transaction: Transaction) -> bool:
+        """The server has prekeys that this vault never made: another copy published them.
+
+        A new signed prekey replaces all of them at once; one-time ones follow.
+        False: that was done, or the signed prekey rotated early, within a day; nothing has changed.
+        """
+        ledger, now = self.ledger(transaction), self._now_ms()
+        if now < ledger.early_rotation_at + limits.EARLY_ROTATION_MS:
+            return False
+        for each in ledger.fresh:
+            transaction.delete(ONE_TIME_PREKEYS, one_time_row(ledger.fresh_set, each))
+        live = ledger.live if ledger.replacing else ledger.live - len(ledger.fresh)
+        prekey_id = self._new_signed_prekey(transaction, created_after=_newest_date(transaction))
+        anew = dataclasses.replace(
+            ledger,
+            fresh=(),
+            live=live,
+            replacing=True,
+            offered=Publication(prekey_id, replace=True),
+            without_one_time_at=0,
+            early_rotation_at=now,
+        )
+        self._keep(transaction, anew)
+        return True
+
+    def is_own(self, transaction: Transaction, prekey_id: bytes) -> bool:
+        """Whether this vault has the signed prekey of that id, present or superseded."""
+        return transaction.get(SIGNED_PREKEYS, prekey_id.hex()) is not None
+
     def offered(self, transaction: Transaction) -> tuple[bytes, tuple[bytes, ...], bool] | None:
         """What the server is to be told: SPK or nothing, OTPs, and whether they replace all others. None: nothing."""
         ledger = self.ledger(transaction)

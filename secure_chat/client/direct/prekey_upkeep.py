@@ -96,7 +96,9 @@ class PrekeyUpkeep:
         if ledger.offered is not None:
             return
         newest = self._prekeys.newest_signed(transaction).prekey.published.prekey.prekey_id
-        if newest != newest_there:
+        if newest == newest_there:
+            return
+        if self._prekeys.is_own(transaction, newest_there) or not self._prekeys.take_over(transaction):
             self._prekeys.offer_again(transaction)
 
     def _advance(self, transaction: Transaction) -> bool:

@@ -1,6 +1,7 @@
 """Prekeys are published in time and no more than allowed; no lost answer and no lying server changes that."""
 
 import itertools
+import os
 import sqlite3
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,6 +13,7 @@ from secure_chat.client.direct.prekey_upkeep import PrekeyUpkeep
 from secure_chat.client.events import Event, Told
 from secure_chat.directory.prekeys import PublishedOneTimePrekey, PublishedSignedPrekey
 from secure_chat.e2ee import prekey_secrets
+from secure_chat.e2ee.prekey_secrets import SignedPrekeySecret
 from secure_chat.errors import PostQuantumMissing, ServerSaidNonsense, VaultFailed, VaultFull
 from secure_chat.protocol.commands import AnyCommand, PrekeysPublish
 from secure_chat.protocol.events import Done, Failure, PrekeysKept, Said, Welcome
@@ -300,6 +302,26 @@ def test_a_server_put_back_to_an_older_state_gets_the_newest_signed_prekey_again
     client.shelf.signed_prekey = before
     client.connect()
     assert client.shelf.signed_prekey == newest
+    assert len(client.own.signed()) == 2
+
+
+def test_prekeys_that_another_copy_has_published_are_replaced_once_a_day(client: Client) -> None:
+    client.connect()
+    client.disconnect()
+    other = SignedPrekeySecret.generate(
+        client.own.new.device.keys, client.own.new.account.user_id, os.urandom, client.own.clock.now
+    )
+    client.shelf.signed_prekey = other.published
+    client.own.clock.now += HOUR
+    client.connect()
+    taken_over = client.shelf.signed_prekey
+    assert taken_over.prekey.prekey_id in client.own.signed()
+    assert client.shelf.heard[1].replace
+    assert len(client.shelf.one_time) == 100
+    client.disconnect()
+    client.shelf.signed_prekey = other.published
+    client.connect()
+    assert client.shelf.heard[-1].signed_prekey == taken_over.encode(), "the same again: it does not grow without end"
     assert len(client.own.signed()) == 2
 
 
