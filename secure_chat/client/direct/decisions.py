@@ -54,7 +54,7 @@ class Decisions:
         """Accept the key of that fingerprint. Raises `KeyChangedAgain` and `KeyNotChanged`."""
         with self._office.desk() as desk:
             contacts.accept_shown(desk, _contact(desk, name), seen)
-        self._sender.advance(name)
+        self._sender.decided(name)
 
     def discard(self, name: str) -> None:
         """Drop what is held for one person, or (empty) for everybody. Raises `NothingHeld`."""
@@ -78,7 +78,7 @@ class Decisions:
             raise NumberDiffers
         with self._office.desk() as desk:
             contacts.mark_verified(desk, _contact(desk, name), contacts.BY_NUMBER)
-        self._sender.advance(name)
+        self._sender.decided(name)
 
     def reset_session(self, name: str) -> None:
         """Open a fresh session with each device of somebody. Raises `UserUnknown`, or why nothing is sent to him."""

@@ -139,6 +139,11 @@ class Desk:
         self.touched.add(conversation.name)
         self._conversations.put(self._row(CONVERSATIONS, conversation.name), conversation)
 
+    def all_names(self) -> set[str]:
+        """Everybody who is pinned or was ever written to."""
+        conversations = {conversation.name for _, conversation in self.transaction.scan(CONVERSATIONS)}
+        return conversations | {contact.name for contact in self.all_contacts()}
+
     @property
     def ledger(self) -> Ledger:
         """What is counted over all conversations."""

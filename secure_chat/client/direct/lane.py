@@ -126,6 +126,10 @@ class Lane:
         self._forget_bundles()
         self._full, self._late_full = _Full(), _Full()
 
+    def look_again(self) -> None:
+        """Who he is has been decided anew: ask before the next message."""
+        self._looked = False
+
     def wake_at(self, now: float) -> float | None:
         """When a full recipient is tried again; None: nothing waits for a time."""
         times = [full.until for full in (self._full, self._late_full) if full.until > now]

@@ -32,7 +32,12 @@ class _Line:
     arrivals: deque[Arrival] = field(default_factory=deque)
     asks: bool = False  # for his lists
     looked: bool = False  # his newest lists are here: what is still missing does not exist
-    not_before: float = 0.0  # on the clock
+    not_before: float = 0.0  # on the clock; 0: it is no time that they wait for
+
+    @property
+    def verdict(self) -> Verdict:
+        """Why later ones wait as well."""
+        return Verdict.MUST_WAIT if self.not_before else Verdict.NEEDS_LISTS
 
 
 class Mailbox:
@@ -114,18 +119,16 @@ class Mailbox:
         done: list[bytes] = []
         waits: list[tuple[Arrival, Verdict]] = []
         with self._office.desk() as desk:
-            blocked: set[bytes] = {user for user, line in self._lines.items() if line.arrivals}
+            blocked = {user: line.verdict for user, line in self._lines.items() if line.arrivals}
             for arrival in batch:
                 user_id = arrival.envelope.sender.user_id
-                verdict = Verdict.NEEDS_LISTS
-                if user_id not in blocked:
-                    verdict = self._receiver.receive(desk, arrival)
+                verdict = blocked.get(user_id) or self._receiver.receive(desk, arrival)
                 if verdict is Verdict.DONE:
                     done.append(arrival.envelope.env_id)
                     continue
                 waits.append((arrival, verdict))
                 if not self._has_looked(user_id):
-                    blocked.add(user_id)
+                    blocked[user_id] = verdict
         self._acknowledged += done
         for arrival, verdict in waits:
             self._wait(arrival, verdict)

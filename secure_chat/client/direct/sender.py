@@ -67,8 +67,8 @@ class Sender:
         """Go on with everything that waits."""
         self._connected = True
         with self._office.desk() as desk:
-            names = [contact.name for contact in desk.all_contacts()]
-        for name in {*names, *self._lanes}:
+            names = desk.all_names()
+        for name in names | self._lanes.keys():
             self._lane(name).begin()
             self.advance(name)
 
@@ -141,6 +141,11 @@ class Sender:
         if not dropped:
             raise NothingHeld
         return dropped
+
+    def decided(self, name: str) -> None:
+        """A person has decided whose key this is: what was held goes."""
+        self._lane(name).look_again()
+        self.advance(name)
 
     # --- steps -----------------------------------------------------------------------------------
 
