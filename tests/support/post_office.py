@@ -5,10 +5,11 @@ real server decides in its journal is decided here on the spot.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from secure_chat.directory.device_list import AcceptedDeviceList
+from secure_chat.directory.keys import DeviceId
 from secure_chat.limits import (
     MAILBOX_ENVELOPES_PER_SENDER,
     MAILBOX_WINDOW_ENVELOPES,
@@ -74,7 +75,7 @@ class PostOffice:
         self.answers: Callable[[Key, c.AnyCommand], list[e.Said] | None] = lambda _key, _command: None
         self.capacity = MAILBOX_ENVELOPES_PER_SENDER
 
-    def add(self, user_id: bytes, name: str, signed_list: bytes, prekeys: dict[int, bytes]) -> Account:
+    def add(self, user_id: bytes, name: str, signed_list: bytes, prekeys: Mapping[DeviceId, bytes]) -> Account:
         """An account; `prekeys`: the signed prekey of each device."""
         account = self.accounts[user_id] = Account(user_id, name, [signed_list])
         for device_id, signed in prekeys.items():
@@ -118,7 +119,7 @@ class PostOffice:
             signed_prekey_id=shelf.signed[:8],
         )
 
-    def pushes(self, key: Key) -> list[e.DirectEnvelope]:
+    def pushes(self, key: Key) -> list[e.AnySaid]:
         """What is pushed to this device now."""
         letters = self.mailboxes.get(key, [])
         room = MAILBOX_WINDOW_ENVELOPES - sum(letter.pushed for letter in letters)

@@ -35,7 +35,8 @@ class DoubleDevice:
 
     secrets: DeviceSecrets
     prekey: SignedPrekeySecret
-    session: Session | None = None
+    session: Session | None = None  # that it sends on
+    older: dict[bytes, Session] = field(default_factory=dict)  # by tag
     seq: int = 0
     prev: bytes = bytes(32)
     generation: int = 0
@@ -196,8 +197,10 @@ class Double:
     def open(self, device: DoubleDevice, data: bytes) -> Content:
         """Open one envelope on the session that it names."""
         envelope, now = Envelope.parse(data), self.scene.clock.now_ms()
-        session = device.session
-        if session is None or session.sid8 != envelope.sid8:
+        if device.session is not None:
+            device.older[device.session.sid8] = device.session
+        session = device.older.get(envelope.sid8)
+        if session is None:
             sender = self.scene.office.accounts[envelope.sender.user_id].newest
             peer = Party.of(sender, DeviceId(envelope.sender.device_id))
             session = accept(self.party(device), peer, envelope, device.prekey, None, now)

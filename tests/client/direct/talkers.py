@@ -191,7 +191,7 @@ class Scene:
         self.people.append(talker)
         if new.account.user_id not in self.office.accounts:
             signed_list, prekey = new.device.signed_device_list, new.prekey.published.encode()
-            self.office.add(new.account.user_id, name, signed_list, {talker.key[1]: prekey})
+            self.office.add(new.account.user_id, name, signed_list, {new.device.keys.device_id: prekey})
         if connects:
             talker.connect()
             self.settle()

@@ -39,6 +39,12 @@ def trust(alice: Talker, fingerprint: bytes = b"") -> Answered | Failed:
     return alice.call(lambda ticket: alice.direct.trust(ticket, "bob", fingerprint))
 
 
+def number(outcome: Answered | Failed) -> SafetyNumber:
+    assert isinstance(outcome, Answered)
+    assert isinstance(outcome.answer, SafetyNumber)
+    return outcome.answer
+
+
 def code(outcome: Answered | Failed) -> str:
     return outcome.error.code if isinstance(outcome, Failed) else type(outcome.answer).__name__
 
@@ -137,9 +143,7 @@ def test_sessions_under_the_pinned_key_stay_readable_until_another_is_accepted(s
 def test_a_verified_contact_whose_new_key_is_accepted_is_to_be_verified_again(scene: Scene) -> None:
     alice, bob = scene.person("alice"), Double(scene, "bob").register()
     outcome = alice.call(lambda ticket: alice.direct.compare(ticket, "bob"))
-    assert isinstance(outcome, Answered)
-    assert isinstance(outcome.answer, SafetyNumber)
-    digits = outcome.answer.digits
+    digits = number(outcome).digits
     assert code(alice.call(lambda ticket: alice.direct.mark_verified(ticket, "bob", digits))) == "Settled"
     assert alice.told(ContactVerified) == [ContactVerified("bob", "number")]
     assert state(alice) is Trust.VERIFIED
@@ -156,10 +160,8 @@ def test_comparing_the_number_of_a_changed_key_accepts_and_verifies_it(scene: Sc
     alice, bob = met(scene)
     alice.say("bob", "held")
     outcome = alice.call(lambda ticket: alice.direct.compare(ticket, "bob"))
-    assert isinstance(outcome, Answered)
-    assert isinstance(outcome.answer, SafetyNumber)
-    assert outcome.answer.state is Trust.CHANGED
-    alice.call(lambda ticket: alice.direct.mark_verified(ticket, "bob", outcome.answer.digits))
+    assert number(outcome).state is Trust.CHANGED
+    alice.call(lambda ticket: alice.direct.mark_verified(ticket, "bob", number(outcome).digits))
     assert state(alice) is Trust.VERIFIED
     assert bob.texts() == ["held"]
 
