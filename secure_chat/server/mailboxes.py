@@ -27,7 +27,16 @@ class Mailboxes:
     it in a list of their own, so that however many come back at once leave the reader's queue to other requests.
     """
 
-    __slots__ = ("_connections", "_delivery", "_listed", "_most_reads", "_reader", "_reads", "_retry_at")
+    __slots__ = (
+        "_connections",
+        "_delivery",
+        "_listed",
+        "_most_reads",
+        "_reader",
+        "_reads",
+        "_retry_at",
+        "_turned_away",
+    )
 
     def __init__(self, connections: Connections, delivery: Delivery, reader: Reader, io_threads: int) -> None:
         self._connections = connections
@@ -36,12 +45,13 @@ class Mailboxes:
         self._most_reads = max(1, MAX_MAIL_READS_UNDER_WAY // io_threads)
         self._reads = 0  # pages under way
         self._listed: deque[Connection] = deque()  # want a page, longest ago first
-        self._retry_at = NEVER  # the reader has turned us away until then
+        self._turned_away: list[Connection] = []  # too much of theirs, or of all, waits for the reader; listed as well
+        self._retry_at = NEVER  # they are tried again then
 
     @property
     def retry_at(self) -> float | None:
         """When to go on although nothing has come; seconds, monotonic."""
-        return self._retry_at if self._listed and self._retry_at != NEVER else None
+        return self._retry_at if self._turned_away else None
 
     # --- of one connection -----------------------------------------------------------------------
 
@@ -95,13 +105,14 @@ class Mailboxes:
     def answered(self, connection: Connection | None, rows: Sequence[Mail] | None, now: float) -> None:
         """A page has come, or (None) it could not be read; the connection may have gone meanwhile."""
         self._reads -= 1
-        if rows is None:
-            self._retry_at = now + READ_RETRY_SECONDS
         if connection is None or connection.mailbox is None:
             return
         if rows is None:
             connection.mailbox.not_read()
-        elif connection.mailbox.read(rows):
+            connection.mailbox.listed = True
+            self._turn_away(connection, now)
+            return
+        if connection.mailbox.read(rows):
             self._delivery.queue(connection)
         self._list(connection)
 
@@ -110,9 +121,9 @@ class Mailboxes:
         emptied, self._delivery.emptied = self._delivery.emptied, []
         for connection in emptied:
             self._list(connection)
-        if self._retry_at != NEVER and now < self._retry_at:
-            return
-        self._retry_at = NEVER
+        if self._turned_away and now >= self._retry_at:
+            self._listed += self._turned_away
+            self._turned_away.clear()
         while self._listed and self._reads < self._most_reads:
             connection = self._listed.popleft()
             mailbox, session = connection.mailbox, connection.session
@@ -125,14 +136,19 @@ class Mailboxes:
             request = ReadMail(NO_REQUEST, session.account, session.device, page.after, page.rows, page.bytes)
             try:
                 self._reader.submit(connection.origin, request)
-            except Busy:
-                self._list(connection)
-                self._retry_at = now + READ_RETRY_SECONDS
-                return
+            except Busy:  # perhaps by its account's own doing: the others are tried nevertheless
+                mailbox.listed = True
+                self._turn_away(connection, now)
+                continue
             self._reads += 1
             mailbox.begin_reading(page)
 
     # --- shared ----------------------------------------------------------------------------------
+
+    def _turn_away(self, connection: Connection, now: float) -> None:
+        if not self._turned_away:
+            self._retry_at = now + READ_RETRY_SECONDS
+        self._turned_away.append(connection)
 
     def _list(self, connection: Connection) -> None:
         mailbox = connection.mailbox

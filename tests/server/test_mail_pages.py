@@ -30,11 +30,12 @@ class ScriptedReader:
 
     asked: list[tuple[Origin, ReadMail]] = field(default_factory=list)
     is_full: bool = False
+    full_accounts: set[int] = field(default_factory=set)
 
     def submit(self, origin: Origin, request: ReadRequest) -> None:
-        if self.is_full:
-            raise Busy
         assert isinstance(request, ReadMail)
+        if self.is_full or request.account in self.full_accounts:
+            raise Busy
         self.asked.append((origin, request))
 
     def start(self) -> None:
@@ -116,6 +117,20 @@ def test_a_reader_that_turns_everybody_away_is_asked_again_after_a_while_without
         made.mailboxes.go_on(10.0 + READ_RETRY_SECONDS)
         assert len(made.reader.asked) == 2
         assert made.mailboxes.retry_at is None
+
+
+def test_who_has_filled_his_own_part_of_the_readers_queue_holds_up_nobody_else() -> None:
+    with world(3) as made:
+        made.reader.full_accounts = {1}
+        made.mailboxes.go_on(10.0)
+        assert [request.account for _, request in made.reader.asked] == [2, 3]
+        made.answer((Mail(1, bytes(16), b"first"),))
+        assert made.written(made.made[1]) == b"first"
+        made.mailboxes.go_on(10.1)
+        assert [request.account for _, request in made.reader.asked] == [3, 2]
+        made.reader.full_accounts.clear()
+        made.mailboxes.go_on(10.0 + READ_RETRY_SECONDS)
+        assert [request.account for _, request in made.reader.asked] == [3, 2, 1]
 
 
 def test_a_page_that_could_not_be_read_is_asked_for_again_after_a_while() -> None:
