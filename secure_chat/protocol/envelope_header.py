@@ -26,6 +26,12 @@ INIT_BYTES: Final = 1144  # gen 4, EK 32, SPK.id 8, OTP.id 8, from_dl 4, ct 1088
 FIXED_BYTES: Final = 155  # everything but the fields of an init and the padded content; the tag is in it
 
 _LAYOUT: Final = Struct(f">BBB{ENVELOPE_ID_BYTES}s{USER_ID_BYTES}sI{USER_ID_BYTES}sI")  # up to and without sid8
+_INIT_BYTES: Final[dict[tuple[int, int, int], int]] = {
+    (VERSION, suite, kind): size
+    for suite in range(LOWEST_SUITE, HIGHEST_SUITE + 1)
+    for kind, size in ((TYPE_INIT, INIT_BYTES), (TYPE_NORMAL, 0))
+}
+"""Bytes of an init by version, suite and type: every kind of envelope that there is."""
 _NO_ID: Final = bytes(16)
 
 FIXED_PADDED_SIZES: Final = (768, 1536, 3072)
@@ -72,19 +78,15 @@ class EnvelopeHeader(msgspec.Struct, frozen=True, gc=False):
         if not _LAYOUT.size < len(envelope) <= MAX_ENVELOPE_BYTES:
             raise EnvelopeInvalid("An envelope is shorter than its header, or longer than the longest message.")
         version, suite, kind, envelope_id, sender, device, recipient, other = _LAYOUT.unpack_from(envelope)
-        if version != VERSION:
-            raise EnvelopeInvalid("An envelope is of another version.")
-        if not LOWEST_SUITE <= suite <= HIGHEST_SUITE:
-            raise EnvelopeInvalid("An envelope is of a suite that is not known here.")
-        if kind not in (TYPE_INIT, TYPE_NORMAL):
-            raise EnvelopeInvalid("An envelope is of a type that is not known here.")
-        if envelope_id == _NO_ID or sender == _NO_ID or recipient == _NO_ID or not device or not other:
+        init_bytes = _INIT_BYTES.get((version, suite, kind))
+        if init_bytes is None:
+            raise _unknown(version, suite)
+        if _NO_ID in (envelope_id, sender, recipient) or not device or not other:
             raise EnvelopeInvalid("An id in the header of an envelope is zero.")
-        padded_bytes = len(envelope) - FIXED_BYTES - (INIT_BYTES if kind == TYPE_INIT else 0)
+        padded_bytes = len(envelope) - FIXED_BYTES - init_bytes
         if padded_bytes not in PADDED_SIZES:
             raise EnvelopeInvalid("The content of an envelope has a size to which none is padded.")
-        ends = Address(UserId(sender), DeviceId(device)), Address(UserId(recipient), DeviceId(other))
-        return cls(suite, kind == TYPE_INIT, envelope_id, *ends, padded_bytes)
+        return cls(suite, init_bytes > 0, envelope_id, Address(sender, device), Address(recipient, other), padded_bytes)
 
     def check_route(self, sender: Address, recipient: Address) -> None:
         """Check that it goes from the device that hands it in to the device it is handed in for.
@@ -95,3 +97,11 @@ class EnvelopeHeader(msgspec.Struct, frozen=True, gc=False):
             raise DirectMismatch("This envelope names another sender than the device that sends it.")
         if self.recipient != recipient:
             raise DirectMismatch("This envelope names another recipient than its request.")
+
+
+def _unknown(version: int, suite: int) -> EnvelopeInvalid:
+    if version != VERSION:
+        return EnvelopeInvalid("An envelope is of another version.")
+    if not LOWEST_SUITE <= suite <= HIGHEST_SUITE:
+        return EnvelopeInvalid("An envelope is of a suite that is not known here.")
+    return EnvelopeInvalid("An envelope is of a type that is not known here.")

@@ -30,6 +30,9 @@ from secure_chat.storage.outcomes import Committed, InviteKept, LoggedIn, Opened
 
 logger: Final = logging.getLogger(__name__)
 
+_ACTED_ON: Final = (LoggedIn, Opened, InviteKept, Refused)
+"""Outcomes that the I/O thread must see, not their replies alone. A union would be made anew for each entry."""
+
 
 class Journal:
     """Decides, numbers and writes in batches; the state that others see changes after the disk has it, never before."""
@@ -132,7 +135,7 @@ class Journal:
         announcements: Sequence[Announcement],
         now: float,
     ) -> Reply:
-        told = outcome if isinstance(outcome, LoggedIn | Opened | InviteKept | Refused) else None
+        told = outcome if isinstance(outcome, _ACTED_ON) else None
         if isinstance(outcome, LoggedIn):
             self._log_in(Origin(io_thread, submission.serial), outcome, announcements, now)
         return Reply(submission.serial, submission.id, acknowledge(submission.id, outcome), submission.size, told)

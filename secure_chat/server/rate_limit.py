@@ -2,6 +2,7 @@
 
 import enum
 import math
+from collections.abc import Callable
 from typing import Final
 
 from secure_chat.errors import RateLimited
@@ -79,26 +80,24 @@ KINDS: Final[dict[type[c.Command], Kind]] = {
 
 def tokens_beyond_one(command: c.Command) -> int:
     """What a command costs its bucket besides the one token, because it is about many things."""
-    if isinstance(command, c.DirectAcknowledge | c.DirectDefer):
+    if isinstance(command, (c.DirectAcknowledge, c.DirectDefer)):
         return (len(command.envelope_ids) - 1) // NAMED_ENVELOPES_A_TOKEN
     return 0
 
 
+_RATE_AND_BURST: Final[dict[Kind, Callable[[Rates], tuple[float, float]]]] = {
+    Kind.POSTS: lambda rates: (rates.posts_per_second, rates.posts_burst),
+    Kind.JOINS: lambda rates: (rates.joins_per_second, rates.joins_burst),
+    Kind.READS: lambda rates: (rates.reads_per_second, rates.reads_burst),
+    Kind.DIRECTS: lambda rates: (rates.directs_per_second, rates.directs_burst),
+    Kind.ACKNOWLEDGEMENTS: lambda rates: (rates.acknowledgements_per_second, rates.acknowledgements_burst),
+    Kind.CLAIMS: lambda rates: (rates.claims_per_minute / SECONDS_PER_MINUTE, rates.claims_burst),
+}
+
+
 def rate_and_burst(rates: Rates, kind: Kind) -> tuple[float, float]:
     """Tokens a second and at most, of one kind."""
-    match kind:
-        case Kind.POSTS:
-            return rates.posts_per_second, rates.posts_burst
-        case Kind.JOINS:
-            return rates.joins_per_second, rates.joins_burst
-        case Kind.READS:
-            return rates.reads_per_second, rates.reads_burst
-        case Kind.DIRECTS:
-            return rates.directs_per_second, rates.directs_burst
-        case Kind.ACKNOWLEDGEMENTS:
-            return rates.acknowledgements_per_second, rates.acknowledgements_burst
-        case Kind.CLAIMS:
-            return rates.claims_per_minute / SECONDS_PER_MINUTE, rates.claims_burst
+    return _RATE_AND_BURST[kind](rates)
 
 
 class RateLimits:

@@ -22,20 +22,20 @@ def acknowledge(request: int, outcome: Outcome) -> bytes:
     match outcome:
         case Numbered():
             return encode(e.Accepted(request, outcome.room, outcome.number, outcome.time, outcome.changed))
+        case o.DirectTaken():
+            return encode(e.DirectAccepted(request, outcome.time))
+        case Settled():
+            return done(request)
         case Refused():
             return failure(request, outcome.error)
         case Opened():
             return _opened(request, outcome)
         case LoggedIn() | o.InviteKept():
             return b""
-        case Settled():
-            return done(request)
         case o.PrekeysKept():
             return encode(e.PrekeysKept(request, outcome.live))
         case o.Bundles():
             return encode(e.PrekeyBundles(request, outcome.user_id, list(outcome.bundles)))
-        case o.DirectTaken():
-            return encode(e.DirectAccepted(request, outcome.time))
         case o.DirectStale():
             return encode(e.DevicesStale(request, outcome.user_id, list(outcome.lists)))
         case o.DirectFull():

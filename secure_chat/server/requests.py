@@ -54,6 +54,9 @@ ELSEWHERE: Final[frozenset[type[c.Command]]] = frozenset(
 """Go to the reader or the pool first, and want a credit for reads; all others go to the journal."""
 
 
+_OPENING: Final = (OpenRoom, JoinRoom)  # a union would be made anew for each request
+
+
 class Requests:
     """Takes the requests of one I/O thread's connections. `submissions` is what the turn hands to the journal."""
 
@@ -179,7 +182,7 @@ class Requests:
         connection.tokens[request] = token
 
     def _submit(self, connection: Connection, request: int, entry: AnyEntry | PresenceRequest, size: int) -> None:
-        if isinstance(entry, OpenRoom | JoinRoom) and entry.fill and self._delivery.announced(entry.room) is not None:
+        if isinstance(entry, _OPENING) and entry.fill and self._delivery.announced(entry.room) is not None:
             entry = msgspec.structs.replace(entry, fill=False)  # this thread has the room's ring
         self._credits.count_entry(connection, size)
         self.submissions.append(Submission(connection.serial, request, entry, size))

@@ -20,20 +20,25 @@ def send(command: c.DirectSend, context: Context, _: ServerFacts) -> SendDirect:
     recipient = UserId(command.user_id)
     parts = tuple([_part(part, sender, recipient) for part in command.parts])
     if len(parts) > 1:
-        ids = [part.envelope_id for part in parts if part.envelope_id]
-        if len({part.device for part in parts}) < len(parts) or len(set(ids)) < len(ids):
-            raise DirectMismatch("A device or an envelope is named twice in one request.")
+        _check_distinct(parts)
     return SendDirect(session.account, session.device, command.user_id, parts)
 
 
 def _part(part: c.DirectPart, sender: Address, recipient: UserId) -> OutgoingPart:
-    if bool(part.envelope) is bool(part.omitted):
+    envelope, device = part.envelope, DeviceId(part.device_id)
+    if bool(envelope) is bool(part.omitted):
         raise DirectMismatch("A device gets an envelope or the reason why there is none.")
-    if not part.envelope:
-        return OutgoingPart(part.device_id)
-    header = EnvelopeHeader.parse(part.envelope)
-    header.check_route(sender, Address(recipient, DeviceId(part.device_id)))
-    return OutgoingPart(part.device_id, header.envelope_id, part.envelope)
+    if not envelope:
+        return OutgoingPart(device)
+    header = EnvelopeHeader.parse(envelope)
+    header.check_route(sender, Address(recipient, device))
+    return OutgoingPart(device, header.envelope_id, envelope)
+
+
+def _check_distinct(parts: tuple[OutgoingPart, ...]) -> None:
+    ids = [part.envelope_id for part in parts if part.envelope_id]
+    if len({part.device for part in parts}) < len(parts) or len(set(ids)) < len(ids):
+        raise DirectMismatch("A device or an envelope is named twice in one request.")
 
 
 def acknowledge(command: c.DirectAcknowledge, context: Context, _: ServerFacts) -> AcknowledgeDirect:
