@@ -36,9 +36,10 @@ class InitFields(msgspec.Struct, frozen=True, array_like=True):
     ct: bytes  # 1,088 bytes: ML-KEM-768
 
     def encode(self) -> bytes:
-        """The 1,144 bytes."""
-        otp_id = self.otp_id or _NO_PREKEY
-        return _INIT.pack(self.gen, self.ek, self.spk_id, otp_id, self.from_dl, self.ct)
+        """The 1,144 bytes. Raises `EncodingError` for what no reader would take."""
+        data = packed(_INIT, self.gen, self.ek, self.spk_id, self.otp_id or _NO_PREKEY, self.from_dl, self.ct)
+        self.parse(data)
+        return data
 
     @classmethod
     def parse(cls, data: bytes) -> Self:

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from secure_chat.e2ee.envelope import Envelope, InitFields, header
 from secure_chat.e2ee.parties import Address
@@ -70,6 +71,15 @@ def test_an_envelope_with_a_field_that_nobody_writes_is_refused(place: int, valu
     data = Talk().first
     with pytest.raises(EncodingError):
         Envelope.parse(data[:place] + value + data[place + len(value) :])
+
+
+@pytest.mark.parametrize("field", ["gen", "from_dl"])
+@pytest.mark.parametrize("number", [0, 2**32, -1])
+def test_a_session_does_not_begin_with_a_number_that_its_reader_would_refuse(field: str, number: int) -> None:
+    init = InitFields(GEN, b"e" * 32, b"s" * 8, None, 1, bytes(1088))
+    assert InitFields.parse(init.encode()) == init
+    with pytest.raises(EncodingError):
+        replace(init, **{field: number}).encode()
 
 
 def test_zeros_stand_for_no_one_time_prekey() -> None:
