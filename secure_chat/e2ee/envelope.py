@@ -9,6 +9,7 @@ from typing import Final, Self
 import msgspec
 
 from secure_chat.e2ee.parties import Address
+from secure_chat.encoding import packed
 from secure_chat.errors import EncodingError
 from secure_chat.protocol.envelope_header import PADDED_SIZES, TYPE_INIT, TYPE_NORMAL, VERSION
 
