@@ -100,7 +100,8 @@ class Receiver:
 
     def _open(self, desk: Desk, arrival: Arrival, sender: "_Sender") -> None:
         envelope = arrival.envelope
-        device = desk.device(*envelope.sender) or PeerDevice(sender.contact.name, *envelope.sender)
+        user_id, device_id = envelope.sender.user_id, envelope.sender.device_id
+        device = desk.device(user_id, device_id) or PeerDevice(sender.contact.name, user_id, device_id)
         try:
             opened = self._opened(desk, envelope, device, sender.devices)
         except (MessageUnreadable, EncodingError, OwnKeyInUse) as error:
