@@ -862,13 +862,6 @@ class PassphrasesDiffer(ChatError):
     code = "usage.passphrases_differ"
 
 
-class RecipientUnsupported(ChatError):
-    """This version sends to rooms only."""
-
-    code = "usage.recipient"
-    hint = "secure-chat send -t '#lobby' -m TEXT"
-
-
 class SlashUnknown(ChatError):
     """There is no such command."""
 

@@ -36,6 +36,7 @@ class Arguments(argparse.Namespace):
     action: bool = False
     since: str | None = None
     follow: bool = False
+    others: bool = False
     pattern: str = ""
     room: str = ""
     count: str = "50"
@@ -93,7 +94,7 @@ def _settle_room(parsed: Arguments) -> None:
     """The one room of `history` is named either way: history ROOM, or history -t ROOM as in `send` and `read`."""
     rooms = [*parsed.to, *([parsed.room] if parsed.room else [])]
     if len(rooms) != 1:
-        sentence = "Only one room has its past printed at a time." if rooms else "Which room? history -t ROOM."
+        sentence = "Only one past is printed at a time." if rooms else "Whose past? history -t WHERE."
         raise UsageInvalid(sentence, hint=f"{PROGRAM} {HISTORY} --help")
     parsed.room = rooms[0]
 
@@ -187,12 +188,14 @@ class _Commands:
     def _send(self) -> None:
         parser = self._add(
             "send",
-            "say something in a room",
+            "say something in a room, or to a person, end-to-end encrypted",
             "send -t '#dev' -m 'build is green'",
-            "send -t '#dev' < report.txt",
-            "send -t '#dev' -t '#lobby' -m hello --json",
+            "send -t bob < report.txt",
+            "send -t '#dev' -t bob -m hello --json",
         )
-        parser.add_argument("-t", "--to", action="append", required=True, metavar="ROOM", help="where to; repeatable")
+        parser.add_argument(
+            "-t", "--to", action="append", required=True, metavar="WHERE", help="#ROOM or USER; repeatable"
+        )
         parser.add_argument("-m", "--message", metavar="TEXT", help="the text; - or nothing: standard input")
         parser.add_argument("--lines", action="store_true", help="each line of standard input is a message")
         parser.add_argument("--action", action="store_true", help="as /me does")
@@ -203,10 +206,13 @@ class _Commands:
             "print what was said",
             "read",
             "read -t '#dev' --since 2h",
-            "read -t '#dev' --follow --json",
+            "read -t bob --follow --others --json",
         )
-        parser.add_argument("-t", "--to", action="append", default=[], metavar="ROOM", help="only these rooms")
+        parser.add_argument(
+            "-t", "--to", action="append", default=[], metavar="WHERE", help="only these: #ROOM or USER"
+        )
         parser.add_argument("--since", metavar="ID|TIME", help="a number of the room, or 30m, 2h, 3d; else what is new")
+        parser.add_argument("--others", action="store_true", help="leave out what this account said")
         parser.add_argument("--follow", action="store_true", help="go on with what is being said, until Ctrl-C")
 
     def _rooms(self) -> None:
@@ -219,10 +225,14 @@ class _Commands:
 
     def _history(self) -> None:
         parser = self._add(
-            HISTORY, "print a room's past", "history '#dev'", "history -t '#dev' -n all", "history '#dev' --before 4711"
+            HISTORY,
+            "print the past of a room or a conversation",
+            "history '#dev'",
+            "history -t bob -n all",
+            "history '#dev' --before 4711",
         )
-        parser.add_argument("room", nargs="?", default="", metavar="ROOM", help="which room; or say it by -t")
-        parser.add_argument("-t", "--to", action="append", default=[], metavar="ROOM", help="the same, as send has it")
+        parser.add_argument("room", nargs="?", default="", metavar="WHERE", help="#ROOM or @USER; or say it by -t")
+        parser.add_argument("-t", "--to", action="append", default=[], metavar="WHERE", help="#ROOM or USER")
         parser.add_argument("-n", "--count", default="50", metavar="N|all", help="how many events (50)")
         parser.add_argument("--before", type=int, metavar="ID", help="only those before this number")
 
@@ -231,10 +241,12 @@ class _Commands:
             "search",
             "look for messages",
             "search cert rotation",
-            "search rotation from:bob in:#dev",
-            "search rotation after:2026-05-01 -n all --json",
+            "search rotation in:@bob",
+            "search rotation from:bob in:#dev after:2026-05-01 -n all --json",
         )
-        parser.add_argument("words", nargs="+", metavar="WORD", help="words; from:USER in:#ROOM after:DATE narrow it")
+        parser.add_argument(
+            "words", nargs="+", metavar="WORD", help="words; from:USER in:#ROOM in:@USER after:DATE narrow it"
+        )
         parser.add_argument("-n", "--count", default="50", metavar="N|all", help="how many messages (50)")
 
     def _config(self) -> None:

@@ -330,7 +330,9 @@ class Network:
             raise ConnectionLost("The server has given no sign of life.")
 
     def _look(self) -> Snapshot:
-        return dataclasses.replace(self._session.snapshot(), contacts=self._direct.snapshot)
+        return dataclasses.replace(
+            self._session.snapshot(), contacts=self._direct.snapshot, mail_is_opened=self._direct.is_settled
+        )
 
     def _status(self, connection: _Connection, round_trip: float) -> Status:
         account = login_state.account(self._vault)

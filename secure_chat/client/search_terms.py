@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from secure_chat.client.direct.events import DirectMessage
 from secure_chat.errors import UsageInvalid
 from secure_chat.names import room_name, user_name
 
@@ -20,6 +21,12 @@ class SearchTerms:
     since: int = 0  # milliseconds since 1970 UTC
     peer: str = ""  # whose conversation
     in_conversations: bool = False  # in those alone, which are on this device
+
+    def peer_for(self, own_name: str) -> str:
+        """The one conversation in which it can only be; empty for any."""
+        if self.peer:
+            return self.peer
+        return "" if self.sender == own_name else self.sender
 
 
 def parse_search_terms(text: str) -> SearchTerms:
@@ -45,6 +52,11 @@ def parse_search_terms(text: str) -> SearchTerms:
         user_name(peer) if peer else "",
         in_conversations,
     )
+
+
+def is_from(message: DirectMessage, sender: str, own_name: str) -> bool:
+    """Whether a direct message is of that person; an empty name is anybody."""
+    return not sender or sender == (own_name if message.own else message.peer)
 
 
 def _milliseconds(text: str) -> int:

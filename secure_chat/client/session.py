@@ -62,6 +62,7 @@ class Snapshot:
     rooms: tuple[RoomSnapshot, ...] = ()
     waiting: int = 0  # lines not yet accepted
     contacts: tuple[ContactSnapshot, ...] = ()
+    mail_is_opened: bool = True  # all of it that the server has pushed so far
 
 
 @dataclass(slots=True)

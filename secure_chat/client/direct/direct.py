@@ -132,6 +132,13 @@ class Direct:
         return min((time for time in times if time is not None), default=None)
 
     @property
+    def is_settled(self) -> bool:
+        """Whether all that the server has pushed so far is opened, and it knows so."""
+        due = self._requests.next_time()
+        asks = self._requests.unanswered or (due is not None and due <= self._clock())
+        return not asks and not self._mailbox.has_unopened
+
+    @property
     def snapshot(self) -> tuple[ContactSnapshot, ...]:
         """Everybody pinned, in order of their names."""
         return tuple(self._snapshots[name] for name in sorted(self._snapshots))

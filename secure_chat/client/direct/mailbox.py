@@ -76,6 +76,11 @@ class Mailbox:
         self._acknowledged.clear()
         self._deferred.clear()
 
+    @property
+    def has_unopened(self) -> bool:
+        """Whether something has come and was not looked at."""
+        return bool(self._arrived)
+
     def next_time(self) -> float | None:
         """When somebody's envelopes may be tried again; 0: something has come and was not looked at."""
         if self._arrived:

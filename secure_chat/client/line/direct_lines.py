@@ -51,28 +51,30 @@ class DirectLines:
             yield self.numbered(message)
 
     def _told(self, message: DirectMessage) -> tuple[str | Piece, ...]:
-        peer = one_line(message.peer)
-        match message.kind:
-            case MessageKind.UNREADABLE:
-                said = f"something that claims to be from {peer} cannot be read: {one_line(message.reason)}"
-                return (Piece("! ", Style.WARNING), said.rstrip(": "), f". Ask {peer} to send it again.")
-            case MessageKind.UNKNOWN:
-                who = Piece(peer, Style.NAME)
-                return ("· ", who, " sent something that needs a newer version of secure_chat")
-        if message.trust is Trust.QUARANTINED:
-            said = f"something that claims to be from {peer}, under a key that you have not accepted: "
-            return (Piece("! ", Style.WARNING), said, sanitize(message.text), self._doubt(message))
-        return (self._sender(message), ": ", sanitize(message.text), self._doubt(message))
+        doubt = ""
+        if message.doubtful_time:
+            doubt = f" (sent {self.times.date_and_clock(message.sent_at)} by the sender's clock)"
+        style = Style.OWN_NAME if message.own else Style.NAME
+        sender = one_line(self.own_name if message.own else message.peer)
+        told = caveat(message)
+        if told is None:
+            return (Piece(sender, style), ": ", sanitize(message.text), doubt)
+        sign = "· " if message.kind is MessageKind.UNKNOWN else Piece("! ", Style.WARNING)
+        return (sign, told, sanitize(message.text), doubt)
 
-    def _sender(self, message: DirectMessage) -> Piece:
-        if message.own:
-            return Piece(one_line(self.own_name), Style.OWN_NAME)
-        return Piece(one_line(message.peer), Style.NAME)
 
-    def _doubt(self, message: DirectMessage) -> str:
-        if not message.doubtful_time:
-            return ""
-        return f" (sent {self.times.date_and_clock(message.sent_at)} by the sender's clock)"
+def caveat(message: DirectMessage) -> str | None:
+    """What stands in place of the sender's name before what is not simply said; None for what is."""
+    peer = one_line(message.peer)
+    claims = f"something that claims to be from {peer}"
+    if message.kind is MessageKind.UNREADABLE:
+        why = f": {one_line(message.reason)}" if message.reason else ""
+        return f"{claims} cannot be read{why}. Ask {peer} to send it again."
+    if message.kind is MessageKind.UNKNOWN:
+        return f"{peer} sent something that needs a newer version of secure_chat"
+    if message.trust is Trust.QUARANTINED:
+        return f"{claims}, under a key that you have not accepted: "
+    return None
 
 
 def conversation_piece(message: DirectMessage) -> Piece:

@@ -6,6 +6,7 @@ from secure_chat.client.direct.events import DirectDelayed, DirectQueued
 from secure_chat.client.line.error_words import error_line
 from secure_chat.client.line.lines import Line, detail, notice
 from secure_chat.client.ticket import Ticket
+from secure_chat.errors import RateLimited
 from secure_chat.limits import DELAY_NOTICE_SECONDS
 from secure_chat.sanitize import one_line, sanitize
 
@@ -43,8 +44,8 @@ class OwnDirects:
         return [] if own is None else [notice("no connection, waits in your vault: ", own.shown)]
 
     def delayed(self, event: DirectDelayed, now: float) -> list[Line]:
-        """The server asked to wait with it. Said once in a while, however many messages it is true of."""
-        if now < self._said_delayed + DELAY_NOTICE_SECONDS:
+        """The server asked to wait with it. Said once in a while, however many it is true of; a rate passes unsaid."""
+        if isinstance(event.error, RateLimited) or now < self._said_delayed + DELAY_NOTICE_SECONDS:
             return []
         self._said_delayed = now
         to = one_line(event.peer)

@@ -1,14 +1,11 @@
 """What was probably meant by a name that there is not: said with the error, with the next step."""
 
-import difflib
 from collections.abc import Iterable
-from typing import Final
 
+from secure_chat.client.likeness import closest
 from secure_chat.client.line.context import Context
 from secure_chat.errors import ChatError, RoomUnknown, UserUnknown
 from secure_chat.sanitize import one_line
-
-_LIKENESS: Final = 0.6  # of a mistyped name to the one that is meant; 1 is the same
 
 
 def explained(context: Context, error: ChatError, *, person: str = "", room: str = "") -> ChatError:
@@ -32,8 +29,3 @@ def no_room(room: str, known: Iterable[str], total: int | None = None) -> RoomUn
     question = f" Did you mean #{one_line(meant)}?" if meant else ""
     there_are = "/rooms lists what there is" if total is None else f"/rooms lists {total}"
     return RoomUnknown(f"No room #{room}.{question}", hint=f"{there_are}, /join {room} --create makes it")
-
-
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The name that was probably meant; None: none resembles it."""
-    return next(iter(difflib.get_close_matches(name, sorted(set(known) - {name}), 1, _LIKENESS)), None)

@@ -5,11 +5,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from secure_chat.client.arguments import Arguments
 from secure_chat.client.backoff import BackoffLimits
 from secure_chat.client.core import Client, Options
+from secure_chat.client.direct.events import DirectDelayed, DirectHeard, KeyIsChanged
 from secure_chat.client.events import (
     Answer,
     Answered,
@@ -18,20 +19,24 @@ from secure_chat.client.events import (
     Event,
     Failed,
     LineDelayed,
+    RoomsFound,
     Stopped,
     Ticket,
     Told,
 )
 from secure_chat.client.one_shot.output import Output
-from secure_chat.client.one_shot.text_form import explain
+from secure_chat.client.one_shot.text_form import explain, time_of
 from secure_chat.client.passphrases import PassphraseSource
 from secure_chat.client.persistence import Persistence
 from secure_chat.client.profiles import Profile, Profiles, data_directory
 from secure_chat.client.settings import Settings
 from secure_chat.client.vault.vault import Vault
-from secure_chat.errors import ChatError, ConnectionLost, InternalError
+from secure_chat.errors import ChatError, ConnectionLost, InternalError, RateLimited
 from secure_chat.limits import COMMAND_PATIENCE_SECONDS
 from secure_chat.sanitize import one_line
+
+_QUIET_LISTS: Final = 5  # a page, what it needs to be opened, its acknowledgement: each is one of them late at most
+_NO_ROOM: Final = "!"  # in no room's name
 
 AnyAnswer = TypeVar("AnyAnswer", bound=Answer)
 
@@ -97,6 +102,12 @@ class ConnectedAccount:
         self.client = client
         self._output = output
         self._later: deque[Event] = deque()  # came while something else was waited for
+        self._directs = 0  # rows of conversations that came
+
+    @property
+    def own_name(self) -> str:
+        """Whose account it is."""
+        return self.client.snapshot.name
 
     def wait_until_connected(self) -> None:
         """Raises why it cannot be."""
@@ -110,6 +121,19 @@ class ConnectedAccount:
         if isinstance(event, Answered) and isinstance(event.answer, kind):
             return event.answer
         raise InternalError
+
+    def take_mail(self) -> None:
+        """Wait until the messages that waited at the server are in the vault.
+
+        They are pushed by themselves, and nothing says which is the last. But a list of rooms is read at the server
+        by the same thread, after the pages of the mailbox that were asked for before it; so when everything pushed is
+        opened and acknowledged, and some such lists later nothing more has come, there is nothing more.
+        """
+        quiet, heard = 0, self._directs
+        while quiet < _QUIET_LISTS:
+            self.answer(self.client.list_rooms(_NO_ROOM), RoomsFound)
+            is_quiet = self._directs == heard and self.client.snapshot.mail_is_opened
+            quiet, heard = quiet + 1 if is_quiet else 0, self._directs
 
     def find(self, wanted: Callable[[Event], bool]) -> Event:
         """The next event that is wanted; the others before it stay. Raises why the client has stopped."""
@@ -139,6 +163,12 @@ class ConnectedAccount:
 
     def _tell(self, event: Event) -> None:
         match event:
+            case DirectHeard():
+                self._directs += 1
+            case DirectDelayed() if not isinstance(event.error, RateLimited):
+                self._output.say(f"{one_line(event.error.sentence)} Going on in {event.seconds:.1f} s.")
+            case KeyIsChanged():
+                self._output.say(f"{one_line(event.peer)} has a new key since {time_of(event.since)} [key.changed]")
             case Connected():
                 way = "by its session" if event.resumed else "by passphrase"
                 self._output.say_more(f"Connected to {event.server} as {one_line(event.name)}, {way}.")

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from secure_chat.client.events import HistoryFound
 from secure_chat.client.one_shot.account import ConnectedAccount
-from secure_chat.errors import NotMember, UsageInvalid
+from secure_chat.client.one_shot.targets import not_in_room
+from secure_chat.errors import UsageInvalid
 from secure_chat.limits import MAX_HISTORY_CALL
 from secure_chat.protocol.events import RoomEvent
 
@@ -12,11 +13,11 @@ ALL = "all"
 
 
 def head_of(account: ConnectedAccount, room: str) -> int:
-    """The newest number of a room. Raises `NotMember`."""
+    """The newest number of a room. Raises `NotMember`, `RoomUnknown`."""
     for each in account.client.snapshot.rooms:
         if each.room == room:
             return each.head
-    raise NotMember(f"You are not a member of #{room}.", hint=f"in secure-chat: /join {room}")
+    raise not_in_room(account, room)
 
 
 def forwards(account: ConnectedAccount, room: str, first: int, last: int) -> Iterator[RoomEvent]:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from secure_chat.client.direct.events import DirectMessage
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
 from secure_chat.sanitize import one_line, sanitize
 
@@ -79,12 +80,22 @@ class AcceptedRecord(Record, tag="accepted", frozen=True, kw_only=True):
     changed: str | None
 
 
+class SentRecord(Record, tag="sent", frozen=True, kw_only=True):
+    """A direct message is on the server's disk, encrypted. `row`: its place in the own vault, as `read` has it."""
+
+    peer: str
+    row: int
+    time: int
+
+
 class RefusedRecord(Record, tag="refused", frozen=True, kw_only=True):
-    """A message was not taken."""
+    """A message was not taken, by a room or (then `room` is empty) by a person. `kept`: it waits in the vault."""
 
     room: str
     code: str
     sentence: str
+    peer: str = ""
+    kept: bool = False
 
 
 class MessageRecord(Record, tag="message", frozen=True, kw_only=True):
@@ -96,6 +107,37 @@ class MessageRecord(Record, tag="message", frozen=True, kw_only=True):
     sender: str
     text: str
     action: bool
+    own: bool = False  # said by this account
+
+
+class DirectRecord(Record, tag="direct", frozen=True, kw_only=True):
+    """A row of a conversation.
+
+    `kind`: text, unknown (needs a newer version) or unreadable (then `reason` says why). `trust`: verified, unverified,
+    changed or quarantined, of the key when it came. `doubtful_time`: `sent_at`, by the sender's clock, is far from
+    `time`, by the server's.
+    """
+
+    peer: str
+    row: int
+    time: int
+    sent_at: int
+    sender: str
+    own: bool
+    kind: str
+    text: str
+    trust: str
+    reason: str
+    doubtful_time: bool
+
+
+class ContactRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whose key is known, within `status`."""
+
+    name: str
+    state: str
+    unread: int
+    held: int
 
 
 class TopicRecord(Record, tag="topic", frozen=True, kw_only=True):
@@ -157,6 +199,7 @@ class StatusRecord(Record, tag="status", frozen=True, kw_only=True):
     log_pin: str
     round_trip: float
     rooms: list[str]
+    contacts: list[ContactRecord] = []
 
 
 class SettingRecord(Record, tag="setting", frozen=True, kw_only=True):
@@ -167,8 +210,25 @@ class SettingRecord(Record, tag="setting", frozen=True, kw_only=True):
     origin: str
 
 
-def record_of(event: RoomEvent) -> Record:
-    """A numbered event of a room; its texts are made safe to show."""
+def direct_record(message: DirectMessage, own_name: str) -> DirectRecord:
+    """A row of a conversation; its texts are made safe to show."""
+    return DirectRecord(
+        peer=one_line(message.peer),
+        row=message.row,
+        time=message.time,
+        sent_at=message.sent_at,
+        sender=one_line(own_name if message.own else message.peer),
+        own=message.own,
+        kind=message.kind.value,
+        text=sanitize(message.text),
+        trust=message.trust.value,
+        reason=one_line(message.reason),
+        doubtful_time=message.doubtful_time,
+    )
+
+
+def record_of(event: RoomEvent, own_name: str = "") -> Record:
+    """A numbered event of a room; its texts are made safe to show. `own_name`: of this account."""
     room = one_line(event.room)
     match event:
         case Message():
@@ -179,6 +239,7 @@ def record_of(event: RoomEvent) -> Record:
                 sender=one_line(event.sender),
                 text=sanitize(event.text),
                 action=event.action,
+                own=event.sender == own_name,
             )
         case TopicSet():
             return TopicRecord(

@@ -1,40 +1,43 @@
-"""`secure-chat send`: messages into rooms, each on the server's disk before the command ends."""
+"""`secure-chat send`: messages into rooms and to people, each on the server's disk before the command ends."""
 
 import sys
 
-from secure_chat.client.events import LineAccepted, LineRefused
+from secure_chat.client.direct.events import DirectAccepted, DirectDelayed, DirectHeld, DirectRefused
+from secure_chat.client.events import Event, LineAccepted, LineRefused
 from secure_chat.client.one_shot.account import ConnectedAccount, Surroundings
-from secure_chat.client.one_shot.records import AcceptedRecord, RefusedRecord
+from secure_chat.client.one_shot.records import AcceptedRecord, RefusedRecord, SentRecord
+from secure_chat.client.one_shot.targets import Room, Someone, Target, explained, target
 from secure_chat.client.one_shot.text_form import explain
-from secure_chat.errors import ChatError, MessageEmpty, MessageTooLong, NotMember, RecipientUnsupported, UsageInvalid
+from secure_chat.client.ticket import Ticket
+from secure_chat.errors import ChatError, MessageEmpty, MessageTooLong, NetworkFailed, UsageInvalid
 from secure_chat.exit_codes import ExitCode, exit_code_of
-from secure_chat.limits import MAX_SEND_INPUT_BYTES, MAX_TEXT_BYTES
-from secure_chat.names import room_name
+from secure_chat.limits import COMMAND_PATIENCE_SECONDS, MAX_SEND_INPUT_BYTES, MAX_TEXT_BYTES
 from secure_chat.sanitize import one_line, sanitize
 
 _STANDARD_INPUT = "-"
 
 
 def run(surroundings: Surroundings) -> int:
-    """Send every message to every room, in order."""
-    rooms = [_room(target) for target in surroundings.arguments.to]
+    """Send every message to every target, in order."""
+    targets = [target(text) for text in surroundings.arguments.to]
+    _check_action(surroundings, targets)
     texts = _texts(surroundings)
     with surroundings.account() as account:
         sent, refused = 0, None
-        for room in rooms:
+        for where in targets:
             for text in texts:
-                error = _send(surroundings, account, room, text)
+                error = _send(surroundings, account, where, text)
                 sent, refused = (sent + 1, refused) if error is None else (sent, error)
     if refused is None:
         return ExitCode.OK
     return ExitCode.PARTLY_SENT if sent else exit_code_of(refused)
 
 
-def _room(target: str) -> str:
-    if not target.startswith("#"):
-        shown = one_line(target)
-        raise RecipientUnsupported(f"{shown} is no room: rooms are named as in #lobby. Messages to people come later.")
-    return room_name(target)
+def _check_action(surroundings: Surroundings, targets: list[Target]) -> None:
+    if surroundings.arguments.action and any(isinstance(where, Someone) for where in targets):
+        raise UsageInvalid(
+            "--action is for rooms. Nothing was sent.", hint="secure-chat send -t '#room' --action -m waves"
+        )
 
 
 def _texts(surroundings: Surroundings) -> list[str]:
@@ -67,25 +70,67 @@ def _from_standard_input(lines: bool) -> list[str]:
     return texts
 
 
-def _send(surroundings: Surroundings, account: ConnectedAccount, room: str, text: str) -> ChatError | None:
-    ticket = account.client.post(room, text, action=surroundings.arguments.action)
+def _send(surroundings: Surroundings, account: ConnectedAccount, where: Target, text: str) -> ChatError | None:
+    if isinstance(where, Room):
+        return _send_to_room(surroundings, account, where, text)
+    return _send_to_person(surroundings, account, where, text)
+
+
+# --- to a room -----------------------------------------------------------------------------------
+
+
+def _send_to_room(surroundings: Surroundings, account: ConnectedAccount, room: Room, text: str) -> ChatError | None:
+    ticket = account.client.post(room.name, text, action=surroundings.arguments.action)
     event = account.find(lambda event: isinstance(event, LineAccepted | LineRefused) and event.ticket == ticket)
     if isinstance(event, LineRefused):
-        error = event.error
-        if isinstance(error, NotMember):
-            error = NotMember(
-                f"You are not a member of #{room}. Nothing was sent.", hint=f"in secure-chat: /join {room}"
-            )
-        record = RefusedRecord(room=room, code=error.code, sentence=one_line(error.sentence))
-        if surroundings.arguments.json:
-            surroundings.output.data(record, "")
-        print(explain(error), file=sys.stderr, flush=True)
-        return error
+        return _tell_refusal(surroundings, room, explained(account, room, event.error))
     if isinstance(event, LineAccepted):
         changed = None if event.changed is None else sanitize(event.changed)
-        record_of_it = AcceptedRecord(room=room, number=event.number, time=event.time, changed=changed)
+        record = AcceptedRecord(room=room.name, number=event.number, time=event.time, changed=changed)
         if surroundings.arguments.json:
-            surroundings.output.data(record_of_it, "")
+            surroundings.output.data(record, "")
         if changed is not None:
             surroundings.output.say(f"The text was changed, it is kept as: {changed} [text.changed]")
     return None
+
+
+# --- to a person ---------------------------------------------------------------------------------
+
+
+def _send_to_person(
+    surroundings: Surroundings, account: ConnectedAccount, peer: Someone, text: str
+) -> ChatError | None:
+    ticket = account.client.message(peer.name, text)
+    try:
+        event = account.find(lambda event: _is_settled(event, ticket))
+    except NetworkFailed:
+        surroundings.output.say(
+            f"The message to {one_line(peer.name)} is kept in the vault and goes at the next start."
+        )
+        raise
+    match event:
+        case DirectAccepted():
+            if surroundings.arguments.json:
+                record = SentRecord(peer=one_line(event.peer), row=event.row, time=event.time)
+                surroundings.output.data(record, "")
+            return None
+        case DirectHeld() | DirectDelayed():
+            return _tell_refusal(surroundings, peer, event.error, kept=True)
+        case DirectRefused():
+            return _tell_refusal(surroundings, peer, explained(account, peer, event.error))
+    return None
+
+
+def _is_settled(event: Event, ticket: Ticket) -> bool:
+    if isinstance(event, DirectDelayed):
+        return event.ticket == ticket and event.seconds > COMMAND_PATIENCE_SECONDS
+    return isinstance(event, DirectAccepted | DirectHeld | DirectRefused) and event.ticket == ticket
+
+
+def _tell_refusal(surroundings: Surroundings, where: Target, error: ChatError, *, kept: bool = False) -> ChatError:
+    if surroundings.arguments.json:
+        room, peer = (where.name, "") if isinstance(where, Room) else ("", one_line(where.name))
+        record = RefusedRecord(room=room, peer=peer, code=error.code, sentence=one_line(error.sentence), kept=kept)
+        surroundings.output.data(record, "")
+    print(explain(error), file=sys.stderr, flush=True)
+    return error

@@ -1,8 +1,10 @@
 """`secure-chat status`: the profile, its server, and how far away it is."""
 
+from secure_chat.client.direct.events import ContactSnapshot
 from secure_chat.client.events import Status
+from secure_chat.client.line.direct_lines import TRUST_WORDS
 from secure_chat.client.one_shot.account import Surroundings
-from secure_chat.client.one_shot.records import StatusRecord
+from secure_chat.client.one_shot.records import ContactRecord, StatusRecord
 from secure_chat.exit_codes import ExitCode
 from secure_chat.sanitize import one_line
 
@@ -12,6 +14,8 @@ def run(surroundings: Surroundings) -> int:
     with surroundings.account() as account:
         status = account.answer(account.client.status(), Status)
         rooms = [one_line(room) for room in status.rooms]
+        account.take_mail()
+        contacts = account.client.snapshot.contacts
         record = StatusRecord(
             profile=account.profile.title,
             server=status.server,
@@ -22,6 +26,10 @@ def run(surroundings: Surroundings) -> int:
             log_pin=status.log_pin,
             round_trip=status.round_trip,
             rooms=rooms,
+            contacts=[
+                ContactRecord(name=one_line(each.name), state=each.state.value, unread=each.unread, held=each.held)
+                for each in contacts
+            ],
         )
         lines = (
             f"profile      {account.profile.title}",
@@ -30,6 +38,13 @@ def run(surroundings: Surroundings) -> int:
             f"authority    {status.authority_pin}",
             f"key log      {status.log_pin}",
             f"rooms        {', '.join(f'#{room}' for room in rooms)}",
+            f"people       {', '.join(map(_shown, contacts)) or 'no conversation yet'}",
         )
         surroundings.output.data(record, "\n".join(lines))
     return ExitCode.OK
+
+
+def _shown(contact: ContactSnapshot) -> str:
+    unread = f", {contact.unread} unread" if contact.unread else ""
+    held = f", {contact.held} held" if contact.held else ""
+    return f"{one_line(contact.name)} ({TRUST_WORDS[contact.state]}{unread}{held})"

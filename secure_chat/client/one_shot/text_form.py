@@ -1,8 +1,10 @@
-"""Events of rooms and errors as lines of plain text, safe to show on any terminal."""
+"""Events of rooms, rows of conversations and errors as lines of plain text, safe to show on any terminal."""
 
 from datetime import UTC, datetime
 from typing import Final
 
+from secure_chat.client.direct.events import DirectMessage
+from secure_chat.client.line.direct_lines import TRUST_WORDS, caveat
 from secure_chat.client.line.lines import line, rows
 from secure_chat.errors import ChatError
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
@@ -15,6 +17,16 @@ _LATEST_MS: Final = 253_402_300_799_000  # the end of the year 9999, where the c
 def line_of(event: RoomEvent) -> str:
     """`2026-05-03 10:02 #dev dave: text`; further lines of a text are set in."""
     return f"{time_of(event.time)} #{one_line(event.room)} {_what(event)}"
+
+
+def direct_line(message: DirectMessage, own_name: str) -> str:
+    """`2026-05-03 10:02 [bob, end-to-end, verified] bob: text`; what is not simply said begins with a mark."""
+    place = f"[{one_line(message.peer)}, end-to-end, {TRUST_WORDS[message.trust]}]"
+    doubt = f" (sent {time_of(message.sent_at)} by the sender's clock)" if message.doubtful_time else ""
+    told = caveat(message)
+    sender = one_line(own_name if message.own else message.peer)
+    before = f"{sender}: " if told is None else f"* {told}"
+    return f"{time_of(message.time)} {place} {before}{_text(message.text)}{doubt}"
 
 
 def _what(event: RoomEvent) -> str:

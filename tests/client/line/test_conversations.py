@@ -4,7 +4,7 @@ import pytest
 
 from secure_chat.client import events as e
 from secure_chat.client.direct import events as d
-from secure_chat.errors import ConnectionLost, KeyChanged, MessageTooLong, RateLimited, UserUnknown
+from secure_chat.errors import Busy, ConnectionLost, KeyChanged, MessageTooLong, RateLimited, UserUnknown
 from secure_chat.exit_codes import ExitCode
 from secure_chat.limits import DELAY_NOTICE_SECONDS, MAX_HISTORY_CALL, MAX_UNREAD_AT_START
 from tests.client.line.direct_rows import contact, heard_row, row
@@ -253,10 +253,11 @@ def test_a_message_typed_offline_waits_in_the_vault_and_outlives_the_program(ali
     assert alice.console.leaving is ExitCode.OK
 
 
-def test_a_message_that_waits_for_its_rate_says_so_once_in_a_while(alice: Person) -> None:
+def test_a_message_that_the_server_has_no_room_for_says_so_once_in_a_while(alice: Person) -> None:
     alice.types("/msg bob hello")
-    delayed = d.DirectDelayed(last_ticket(alice), "bob", RateLimited(), 2.4)
-    assert alice.hears(delayed) == ["! Slow down. This message to bob waits 2.4 s, then goes by itself. [rate.limited]"]
+    assert alice.hears(d.DirectDelayed(last_ticket(alice), "bob", RateLimited(), 2.4)) == []
+    delayed = d.DirectDelayed(last_ticket(alice), "bob", Busy("Too much to do."), 2.4)
+    assert alice.hears(delayed) == ["! Too much to do. This message to bob waits 2.4 s, then goes by itself. [busy]"]
     assert alice.hears(delayed) == []
     alice.waits(DELAY_NOTICE_SECONDS)
     assert len(alice.hears(delayed)) == 1

@@ -1,122 +1,27 @@
 """One-shot commands against a real server: data on standard output, talk on standard error, the promised exit codes."""
 
-import io
-import json
-import secrets
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from secure_chat.client.events import Settled
-from secure_chat.client.main import main
 from secure_chat.client.vault import login_state
 from secure_chat.exit_codes import ExitCode
+from tests.client.one_shot.shell import Shell
 from tests.support.answering import Machine, newcomer
-from tests.support.client_people import PASSPHRASE, TestClient
-from tests.support.installation import Installation, ServerProcess
+from tests.support.client_people import PASSPHRASE
+from tests.support.installation import Installation
 
 pytestmark = pytest.mark.usefixtures("cheap_login_derivations")
 
-NAMES = "alice bella cora dana emma fanny gloria hilda irene julia karin lena marta nina olga paula".split()
-
-
-@dataclass
-class Ended:
-    """What a command left."""
-
-    code: int
-    output: str
-    errors: str
-
-    @property
-    def objects(self) -> list[dict[str, object]]:
-        """The lines of a --json output."""
-        return [json.loads(line) for line in self.output.splitlines()]
-
-
-class Person:
-    """Somebody who has joined, and her shell."""
-
-    def __init__(self, name: str, machine: Machine, directory: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.name = name
-        self.machine = machine
-        self._capture = capture
-        self.passphrase_file = directory / "passphrase"
-        self.passphrase_file.touch(mode=0o600)
-        self.passphrase_file.write_text(PASSPHRASE + "\n", encoding="utf-8")
-
-    def run(self, *arguments: str, typed: bytes = b"") -> Ended:
-        """Run a command with the passphrase at hand."""
-        given = ["--data", str(self.machine.home), "--passphrase-file", str(self.passphrase_file)]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed)))
-            self._capture.readouterr()
-            code = main([*arguments[:1], *given, *arguments[1:]])
-        captured = self._capture.readouterr()
-        return Ended(code, captured.out, captured.err)
-
-    def client(self) -> TestClient:
-        """A screen on the same profile."""
-        with self.machine.profiles.choose().acquire() as locked:
-            return TestClient(locked.unlock(PASSPHRASE))
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    return Installation(tmp_path_factory.mktemp("server"))
-
-
-@pytest.fixture(scope="module")
-def invites(installation: Installation) -> Iterator[tuple[str, bytes]]:
-    return iter([(name, installation.invite()) for name in NAMES])
-
-
-@pytest.fixture(scope="module")
-def server(installation: Installation, invites: Iterator[tuple[str, bytes]]) -> Iterator[ServerProcess]:
-    assert invites is not None, "they are made before the server runs"
-    with installation.start() as running:
-        yield running
-
 
 @pytest.fixture
-def somebody(
-    installation: Installation,
-    server: ServerProcess,
-    invites: Iterator[tuple[str, bytes]],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> Callable[[], Person]:
-    assert server.pid
-
-    def join() -> Person:
-        name, token = next(invites)
-        directory = tmp_path / name
-        directory.mkdir()
-        machine = Machine(directory / "data")
-        machine.joining(installation.link(token), newcomer(name)).run().vault.close()
-        return Person(name, machine, directory, capsys)
-
-    return join
-
-
-@pytest.fixture
-def alice(somebody: Callable[[], Person]) -> Person:
+def alice(somebody: Callable[[], Shell]) -> Shell:
     return somebody()
 
 
-def room_of(person: Person) -> str:
-    """A new room that this person is in."""
-    room = f"room-{secrets.token_hex(4)}"
-    with person.client() as client:
-        client.answer(client.core.create_room(room), Settled)
-    return room
-
-
-def test_what_is_sent_is_acknowledged_and_can_be_read_searched_and_paged(alice: Person) -> None:
-    room = room_of(alice)
+def test_what_is_sent_is_acknowledged_and_can_be_read_searched_and_paged(alice: Shell) -> None:
+    room = alice.make_room()
     sent = alice.run("send", "-t", f"#{room}", "-m", "the build is green", "--json")
     assert sent.code == ExitCode.OK
     assert sent.objects == [
@@ -139,8 +44,8 @@ def test_what_is_sent_is_acknowledged_and_can_be_read_searched_and_paged(alice: 
     assert alice.run("search", "green", "after:2999-01-01", "--json").objects == []
 
 
-def test_read_prints_what_is_new_once_and_since_a_number_or_a_time_what_is_wanted(alice: Person) -> None:
-    room = room_of(alice)
+def test_read_prints_what_is_new_once_and_since_a_number_or_a_time_what_is_wanted(alice: Shell) -> None:
+    room = alice.make_room()
     for text in ("one", "two", "three"):
         alice.run("send", "-t", f"#{room}", "-m", text)
     texts = [each.get("text") for each in alice.run("read", "-t", f"#{room}", "--json").objects]
@@ -154,8 +59,8 @@ def test_read_prints_what_is_new_once_and_since_a_number_or_a_time_what_is_wante
     assert alice.run("read", "--since", "3").code == ExitCode.USAGE
 
 
-def test_standard_input_is_one_message_or_one_for_each_line(alice: Person) -> None:
-    room = room_of(alice)
+def test_standard_input_is_one_message_or_one_for_each_line(alice: Shell) -> None:
+    room = alice.make_room()
     alice.run("send", "-t", f"#{room}", typed="first line\nsecond line ä\n".encode())
     alice.run("send", "-t", f"#{room}", "--lines", "-m", "-", typed=b"a\n\nb\n")
     texts = [each.get("text") for each in alice.run("history", room, "-n", "3", "--json").objects]
@@ -169,21 +74,18 @@ def test_standard_input_is_one_message_or_one_for_each_line(alice: Person) -> No
     assert "9,312 bytes, the limit is 8,192. Nothing was sent." in too_long.errors
 
 
-def test_sending_into_several_rooms_says_when_only_some_took_it(alice: Person) -> None:
-    room = room_of(alice)
+def test_sending_into_several_rooms_says_when_only_some_took_it(alice: Shell) -> None:
+    room = alice.make_room()
     partly = alice.run("send", "-t", f"#{room}", "-t", "#not-mine", "-m", "hello", "--json")
     assert partly.code == ExitCode.PARTLY_SENT
     assert [each["type"] for each in partly.objects] == ["accepted", "refused"]
     refused = alice.run("send", "-t", "#not-mine", "-m", "hello")
-    assert refused.code in (ExitCode.PERMISSION, ExitCode.NOT_FOUND)
+    assert refused.code == ExitCode.NOT_FOUND
     assert refused.output == ""
-    to_a_person = alice.run("send", "-t", "bob", "-m", "hello")
-    assert to_a_person.code == ExitCode.USAGE
-    assert "secure-chat send -t '#lobby' -m TEXT" in to_a_person.errors
 
 
-def test_rooms_users_and_status_are_listed(alice: Person) -> None:
-    room = room_of(alice)
+def test_rooms_users_and_status_are_listed(alice: Shell) -> None:
+    room = alice.make_room()
     rooms = alice.run("rooms", room, "--json")
     assert rooms.objects == [{"schema": 1, "type": "room", "room": room, "topic": "", "members": 1, "joined": True}]
     assert alice.run("rooms", room).output == f"* #{room}\t1\n"
@@ -196,7 +98,7 @@ def test_rooms_users_and_status_are_listed(alice: Person) -> None:
     assert "authority" in alice.run("status").output
 
 
-def test_the_profile_is_named_on_standard_error_unless_it_was_chosen(alice: Person) -> None:
+def test_the_profile_is_named_on_standard_error_unless_it_was_chosen(alice: Shell) -> None:
     unasked = alice.run("rooms")
     assert unasked.errors == f"Profile {alice.machine.profiles.choose().title}.\n"
     assert alice.run("rooms", "--profile", alice.name).errors == ""
@@ -206,7 +108,7 @@ def test_the_profile_is_named_on_standard_error_unless_it_was_chosen(alice: Pers
     assert "profile.unknown" in nobody.errors
 
 
-def test_a_passphrase_file_that_others_can_read_or_that_is_wrong_is_refused(alice: Person) -> None:
+def test_a_passphrase_file_that_others_can_read_or_that_is_wrong_is_refused(alice: Shell) -> None:
     alice.passphrase_file.chmod(0o640)
     exposed = alice.run("rooms")
     assert exposed.code == ExitCode.USAGE
@@ -219,14 +121,14 @@ def test_a_passphrase_file_that_others_can_read_or_that_is_wrong_is_refused(alic
     assert wrong.objects[-1]["code"] == "vault.passphrase"
 
 
-def test_a_profile_that_is_open_elsewhere_is_busy_at_once(alice: Person) -> None:
+def test_a_profile_that_is_open_elsewhere_is_busy_at_once(alice: Shell) -> None:
     with alice.client():
         busy = alice.run("rooms")
     assert busy.code == ExitCode.PROFILE_BUSY
     assert "profile.busy" in busy.errors
 
 
-def test_after_logging_out_the_next_command_logs_in_with_the_passphrase(alice: Person) -> None:
+def test_after_logging_out_the_next_command_logs_in_with_the_passphrase(alice: Shell) -> None:
     assert alice.run("logout").code == ExitCode.OK
     with alice.machine.profiles.choose().acquire() as locked, locked.unlock(PASSPHRASE) as vault:
         assert login_state.resume_tokens(vault).current is None
@@ -235,7 +137,7 @@ def test_after_logging_out_the_next_command_logs_in_with_the_passphrase(alice: P
         assert login_state.resume_tokens(vault).current is not None
 
 
-def test_the_settings_in_force_are_shown_with_their_origin(alice: Person) -> None:
+def test_the_settings_in_force_are_shown_with_their_origin(alice: Shell) -> None:
     shown = alice.run("config", "show", "--origin").output.splitlines()
     assert f"data = {alice.machine.home}\t(--data)" in shown
     assert "retry_first_seconds = 1\t(default)" in shown
@@ -243,13 +145,13 @@ def test_the_settings_in_force_are_shown_with_their_origin(alice: Person) -> Non
     assert {"schema": 1, "type": "setting", "name": "color", "value": "auto", "origin": "default"} in records
 
 
-def test_the_line_client_speaks_no_json(alice: Person) -> None:
+def test_the_line_client_speaks_no_json(alice: Shell) -> None:
     refused = alice.run("--json")
     assert refused.code == ExitCode.USAGE
     assert "--json needs a command" in refused.errors
 
 
-def test_login_says_who_one_is(alice: Person) -> None:
+def test_login_says_who_one_is(alice: Shell) -> None:
     done = alice.run("login", "--json")
     assert done.code == ExitCode.OK
     assert (done.objects[0]["type"], done.objects[0]["name"], done.objects[0]["rooms"]) == (
@@ -262,7 +164,7 @@ def test_login_says_who_one_is(alice: Person) -> None:
     )
 
 
-def test_the_passphrase_is_changed_by_two_files(alice: Person, tmp_path: Path) -> None:
+def test_the_passphrase_is_changed_by_two_files(alice: Shell, tmp_path: Path) -> None:
     new = tmp_path / "new"
     new.touch(mode=0o600)
     new.write_text("a new passphrase\n", encoding="utf-8")
@@ -272,12 +174,14 @@ def test_the_passphrase_is_changed_by_two_files(alice: Person, tmp_path: Path) -
     assert alice.run("rooms").code == ExitCode.OK
 
 
-def test_a_server_that_is_not_there_is_said_with_exit_code_three(tmp_path: Path, alice: Person) -> None:
+def test_a_server_that_is_not_there_is_said_with_exit_code_three(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     installation, machine = Installation(tmp_path / "gone"), Machine(tmp_path / "gone-data")
     token = installation.invite()
     with installation.start():
         machine.joining(installation.link(token), newcomer("olga")).run().vault.close()
-    person = Person("olga", machine, tmp_path, alice._capture)
+    person = Shell("olga", machine, tmp_path, capsys)
     gone = person.run("rooms", "--json")
     assert gone.code == ExitCode.NETWORK
     assert gone.objects[-1]["code"] == "net.refused"

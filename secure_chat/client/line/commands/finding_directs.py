@@ -7,7 +7,7 @@ from secure_chat.client.direct.events import ConversationFound, DirectMessage, D
 from secure_chat.client.events import Answer
 from secure_chat.client.line.context import Context
 from secure_chat.client.line.lines import Piece, Style
-from secure_chat.client.search_terms import SearchTerms
+from secure_chat.client.search_terms import SearchTerms, is_from
 from secure_chat.errors import ChatError
 from secure_chat.limits import MAX_HISTORY_CALL
 from secure_chat.sanitize import one_line
@@ -77,20 +77,8 @@ class _Past:
 def search_conversations(context: Context, terms: SearchTerms, before: int = 0) -> None:
     """Look for messages in conversations."""
     context.more_to_find = None
-    ticket = context.client.search_conversations(terms.words, whose(terms, context.own_name), terms.since, before)
+    ticket = context.client.search_conversations(terms.words, terms.peer_for(context.own_name), terms.since, before)
     context.expect(ticket, lambda answer: _show_found(context, answer, terms, before))
-
-
-def whose(terms: SearchTerms, own_name: str) -> str:
-    """The one conversation in which it can only be; empty for any."""
-    if terms.peer:
-        return terms.peer
-    return "" if terms.sender == own_name else terms.sender
-
-
-def is_from(message: DirectMessage, sender: str, own_name: str) -> bool:
-    """Whether a message is of that person; an empty name is anybody."""
-    return not sender or sender == (own_name if message.own else message.peer)
 
 
 def _show_found(context: Context, answer: Answer, terms: SearchTerms, before: int) -> None:
