@@ -96,7 +96,7 @@ def test_next_steps_are_found_where_they_are_written() -> None:
 @pytest.mark.parametrize(
     "hint",
     [
-        "/msg bob",
+        "/send-file x bob",
         "join it: /jion ROOM",
         "secure-chat gui",
         "see it: secure-chat-server doctor",

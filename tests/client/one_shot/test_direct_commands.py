@@ -123,6 +123,8 @@ def test_a_room_that_is_not_there_is_not_found_in_every_command(alice: Shell, bo
         assert (ended.code, "[room.not_member]" in ended.errors) == (ExitCode.PERMISSION, True), ended.errors
 
 
+# negative test 23
+@pytest.mark.negative(23)
 def test_a_changed_key_holds_the_message_and_ends_with_code_six(alice: Shell, bob: Shell) -> None:
     assert alice.run("send", "-t", bob.name, "-m", "before").code == ExitCode.OK
     bob.reset_identity()
