@@ -7,8 +7,9 @@ import dataclasses
 import os
 import secrets
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from secure_chat.client.vault.enrolment import NewVault
 from secure_chat.directory.device_list import AcceptedDeviceList, DeviceList, SignedDeviceList
 from secure_chat.directory.keys import DeviceId, UserId
 from secure_chat.directory.prekeys import SeenPrekey
@@ -25,8 +26,20 @@ from secure_chat.e2ee.session import Session
 from secure_chat.e2ee.setup import accept, initiate
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
-from tests.client.direct.talkers import Scene, Talker
+from tests.client.direct.talkers import Scene
 from tests.support.post_office import Key
+
+
+class Addressee(Protocol):
+    """Whom a double can write to."""
+
+    @property
+    def key(self) -> Key:
+        """User and device."""
+
+    @property
+    def new(self) -> NewVault:
+        """The account as it was registered."""
 
 
 @dataclass(slots=True)
@@ -123,7 +136,7 @@ class Double:
 
     # --- sending ---------------------------------------------------------------------------------
 
-    def content(self, device: DoubleDevice, to: Talker, kind: int, body: bytes, **changes: Any) -> Content:
+    def content(self, device: DoubleDevice, to: Addressee, kind: int, body: bytes, **changes: Any) -> Content:
         """The next message of a device to somebody."""
         peer = AcceptedDeviceList.from_own_store(to.new.device.signed_device_list)
         own = self.lists[-1]
@@ -140,7 +153,7 @@ class Double:
         }
         return Content(**{**fields, **changes})
 
-    def begin(self, device: DoubleDevice, to: Talker, *, is_reset: bool = True) -> None:
+    def begin(self, device: DoubleDevice, to: Addressee, *, is_reset: bool = True) -> None:
         """A new session, whatever there is."""
         [bundles] = self.scene.office.decide(self.key(device), c.PrekeysClaim(1, to.key[0], [to.key[1]]))
         assert isinstance(bundles, e.PrekeyBundles)
@@ -154,7 +167,7 @@ class Double:
         )
 
     def sealed(
-        self, device: DoubleDevice, to: Talker, kind: int = Kind.ACK, body: bytes = b"", **changes: Any
+        self, device: DoubleDevice, to: Addressee, kind: int = Kind.ACK, body: bytes = b"", **changes: Any
     ) -> bytes:
         """An envelope with that content, not sent yet."""
         if device.session is None:
@@ -168,14 +181,14 @@ class Double:
             device.seq, device.prev = content.seq, core_hash(content)
         return made.envelope
 
-    def send(self, to: Talker, kind: int = Kind.ACK, body: bytes = b"", **changes: Any) -> bytes:
+    def send(self, to: Addressee, kind: int = Kind.ACK, body: bytes = b"", **changes: Any) -> bytes:
         """From the first device; the envelope, which is in the mailbox."""
         device = self.devices[0]
         envelope = self.sealed(device, to, kind, body, **changes)
         self.scene.office.put(to.key, envelope, self.key(device))
         return envelope
 
-    def say(self, to: Talker, text: str, **changes: Any) -> bytes:
+    def say(self, to: Addressee, text: str, **changes: Any) -> bytes:
         """A text from the first device; everything is settled then."""
         envelope = self.send(to, Kind.TEXT, TextBody(ref=None, text=text).encode(), **changes)
         self.scene.settle()
