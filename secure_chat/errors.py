@@ -827,7 +827,7 @@ class StoreClonedAgain(ChatError):
     """This device's store looks restored or used in two places again, and its sessions were started anew today."""
 
     code = "store.cloned_again"
-    hint = "use one copy only; if there is none, the server may be lying: tell your administrator"
+    hint = "is a copy in use? Use one only. To start all of them anew once more: /session reset all"
 
 
 class UsageInvalid(ChatError):

@@ -30,6 +30,7 @@ class Arguments(argparse.Namespace):
     once: bool = False
     recovery: bool = False
     new_passphrase_file: str | None = None
+    qr: bool = False
     to: Sequence[str] = ()
     message: str | None = None
     lines: bool = False
@@ -133,7 +134,7 @@ class _Commands:
         self._login()
         self._add("logout", "end this device's session", "logout", "logout --profile alice", "logout -q")
         self._passwd()
-        self._add("invite", "make a link for one person", "invite", "invite --json", "invite --profile alice")
+        self._invite()
         self._send()
         self._read()
         self._rooms()
@@ -184,6 +185,10 @@ class _Commands:
             "passwd", "change the passphrase", "passwd", "passwd --profile alice", "passwd --new-passphrase-file new"
         )
         parser.add_argument("--new-passphrase-file", metavar="PATH", help="file that holds the new passphrase")
+
+    def _invite(self) -> None:
+        parser = self._add("invite", "make a link for one person", "invite", "invite --qr", "invite --json")
+        parser.add_argument("--qr", action="store_true", help="draw it as a code for a camera as well")
 
     def _send(self) -> None:
         parser = self._add(

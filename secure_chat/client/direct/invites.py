@@ -216,7 +216,8 @@ class Invites:
 
     def _say(self, used: UsedInvite, why: str) -> None:
         name = used.name if _is_name(used.name) else "Somebody"
-        self._tell(Told(InviteProofInvalid(f"{name} has joined by your invite, but {why}. {name} is not verified.")))
+        sentence = f"{name} has joined by your invite, but {why}. {name} is not verified."
+        self._tell(Told(InviteProofInvalid(sentence, hint="compare with the person: /verify USER")))
 
     def _settled(self, said: Said) -> None:
         if not isinstance(said, Done):

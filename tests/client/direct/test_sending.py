@@ -296,7 +296,9 @@ def test_after_a_stale_answer_only_the_missing_device_is_encrypted_for(scene: Sc
     assert len(new) == 2
     [number] = old
     assert new[number] == old[number]
-    places = [envelope.n for send in alice.sends() for envelope in envelopes(send) if envelope.recipient.device_id == number]
+    places = [
+        envelope.n for send in alice.sends() for envelope in envelopes(send) if envelope.recipient.device_id == number
+    ]
     assert places == [0, 1, 1]  # the same bytes twice: no place was burnt
     assert alice.told(NewDevice) == [NewDevice("bob")]
 
