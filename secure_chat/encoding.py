@@ -10,7 +10,7 @@ import base64
 import binascii
 import struct
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 from secure_chat.errors import EncodingError
 
@@ -193,6 +193,8 @@ class Field(NamedTuple):
     read: Callable[[Reader], Any]
 
 
+_MOST: Final = 2**64 - 1  # the largest number that any field holds
+U8: Final = Field(Writer.u8, Reader.u8)
 U32: Final = Field(Writer.u32, Reader.u32)
 U64: Final = Field(Writer.u64, Reader.u64)
 
@@ -223,14 +225,32 @@ def choice_field(*values: object, first: int = 0) -> Field:
     return Field(lambda writer, value: writer.u8(first + values.index(value)), read)
 
 
-def text_field(most: int) -> Field:
-    """A `str` of at most `most` bytes of UTF-8."""
+def number_field(field: Field, least: int) -> Field:
+    """A number that is not below `least`."""
+    return Field(
+        lambda writer, value: field.write(writer, checked_number(value, least, _MOST)),
+        lambda reader: checked_number(field.read(reader), least, _MOST),
+    )
+
+
+def wrapped_field(kind: Callable[[bytes], Any], width: int) -> Field:
+    """Bytes of one width in a type of their own, which has them as `raw`: keys."""
+    return Field(lambda writer, value: writer.fixed(value.raw, width), lambda reader: kind(reader.fixed(width)))
+
+
+def text_field(most: int, least: int = 0) -> Field:
+    """A `str` of `least` to `most` bytes of UTF-8."""
 
     def write(writer: Writer, value: str) -> None:
-        checked_number(len(value.encode("utf-8", "surrogatepass")), 0, most)
+        checked_number(len(value.encode("utf-8", "surrogatepass")), least, most)
         writer.text(value)
 
-    return Field(write, lambda reader: reader.text(most))
+    def read(reader: Reader) -> str:
+        value = reader.text(most)
+        checked_number(len(value.encode()), least, most)
+        return value
+
+    return Field(write, read)
 
 
 def last_text_field(least: int, most: int) -> Field:
@@ -267,6 +287,59 @@ def list_field(most: int, *layout: Field) -> Field:
         return tuple(entry if len(layout) > 1 else entry[0] for entry in entries)
 
     return Field(write, read)
+
+
+def encode_fields(layout: tuple[Field, ...], *values: Any) -> bytes:
+    """`enc(...)`: the values one after another. Raises `EncodingError`."""
+    writer = Writer()
+    for field, value in zip(layout, values, strict=True):
+        field.write(writer, value)
+    return writer.finish()
+
+
+class Encoded:
+    """A struct that is written and read field by field, as the table in `layout` says: a field for each attribute.
+
+    For frozen data classes and msgspec structs alike.
+    """
+
+    __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]]
+    layout: ClassVar[tuple[Field, ...]]
+
+    def encode(self) -> bytes:
+        """The bytes. Raises `EncodingError` for what no reader would take."""
+        writer = Writer()
+        self.write(writer)
+        return writer.finish()
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """Read exactly one. Raises `EncodingError`."""
+        reader = Reader(data)
+        value = cls.read(reader)
+        reader.end()
+        return value
+
+    def write(self, writer: Writer) -> None:
+        """Append it. Raises `EncodingError`."""
+        self._check()
+        writer.rest(encode_fields(self.layout, *(getattr(self, name) for name in type(self).__match_args__)))
+
+    @classmethod
+    def read(cls, reader: Reader) -> Self:
+        """Take one, perhaps not the last thing in `reader`. Raises `EncodingError`."""
+        value = cls(*(field.read(reader) for field in cls.layout))
+        value._check()
+        return value
+
+    def _check(self) -> None:
+        """What must be true beyond the fields' own rules."""
+
+
+def struct_field(struct: type[Encoded]) -> Field:
+    """A struct within another one."""
+    return Field(lambda writer, value: value.write(writer), struct.read)
 
 
 def checked_number(number: int, least: int, most: int) -> int:

@@ -97,6 +97,7 @@ class MessageUnreadable(ChatError):
 
     code = "message.unreadable"
     hint = "ask the sender to send it again"
+    reason: ClassVar[int] = 3  # what a request to send it again gives as the reason; PROTOCOL.md 18.3
 
 
 class TagInvalid(MessageUnreadable):
@@ -109,12 +110,14 @@ class SkipTooFar(MessageUnreadable):
     """Too many messages before this one are missing."""
 
     code = "message.skip"
+    reason = 4
 
 
 class KeyGone(MessageUnreadable):
     """The key of this message was used or has expired."""
 
     code = "message.expired_key"
+    reason = 5
 
 
 class ContentInvalid(MessageUnreadable):
@@ -127,12 +130,14 @@ class SessionUnknown(MessageUnreadable):
     """This message belongs to a session that this device does not have."""
 
     code = "session.unknown"
+    reason = 1
 
 
 class PrekeyGone(MessageUnreadable):
     """This message was made for a prekey that this device does not have any more."""
 
     code = "session.no_prekey"
+    reason = 2
 
 
 class SessionMismatch(MessageUnreadable):
@@ -145,12 +150,14 @@ class SessionReplayed(MessageUnreadable):
     """This beginning of a session was seen before."""
 
     code = "session.replayed"
+    reason = 6
 
 
 class SessionAhead(MessageUnreadable):
     """This session comes from the future: one of the clocks is wrong."""
 
     code = "session.ahead"
+    reason = 1
 
 
 class KeyWorthless(MessageUnreadable):

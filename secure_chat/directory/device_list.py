@@ -11,31 +11,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from secure_chat.directory.keys import (
-    KEY_BYTES,
-    SIGNATURE_BYTES,
-    USER_ID_BYTES,
-    DeviceDhKey,
-    DeviceId,
-    DeviceSigningKey,
-    IdentityPublicKey,
-    UserId,
-    checked_device_id,
-)
-from secure_chat.encoding import Reader, Writer, tag
-from secure_chat.errors import (
-    DeviceListConflict,
-    DeviceListError,
-    DeviceListGap,
-    DeviceListOutdated,
-    DeviceUnknown,
-    EncodingError,
-)
+from secure_chat import encoding, errors
+from secure_chat.directory import keys
+from secure_chat.directory.keys import DeviceDhKey, DeviceId, DeviceSigningKey, IdentityPublicKey, UserId
+from secure_chat.errors import DeviceListError, EncodingError
 from secure_chat.limits import MAX_DEVICES_PER_USER, MAX_NAME_BYTES
 
 DIGEST_BYTES: Final = 32  # SHA-256
 NO_PREVIOUS: Final = bytes(DIGEST_BYTES)  # prev_hash of version 1
 FIRST_VERSION: Final = 1
+NAME_FIELD: Final = encoding.text_field(MAX_NAME_BYTES, least=1)
+VERSION_FIELD: Final = encoding.number_field(encoding.U32, FIRST_VERSION)
+DIGEST_FIELD: Final = encoding.fixed_field(DIGEST_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +44,25 @@ class SeenDevice:
 
 
 @dataclass(frozen=True, slots=True)
-class DeviceEntry:
+class DeviceEntry(encoding.Encoded):
     """One device in a list, 140 bytes: number, keys, time of adding, and its proof of possession."""
 
+    layout = (keys.DEVICE_ID_FIELD, keys.SIGNING_FIELD, keys.DH_FIELD, encoding.U64, keys.SIGNATURE_FIELD)
     device_id: DeviceId
     signing_key: DeviceSigningKey
     dh_key: DeviceDhKey
     added_at: int  # milliseconds since 1970 UTC
     pop: bytes  # 64 bytes: the signing key over `proof_of_possession_payload`
 
-    def write(self, writer: Writer) -> None:
-        """Append the entry."""
-        writer.u32(checked_device_id(self.device_id)).fixed(self.signing_key.raw, KEY_BYTES)
-        writer.fixed(self.dh_key.raw, KEY_BYTES).u64(self.added_at).fixed(self.pop, SIGNATURE_BYTES)
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        """Take one entry. Raises `EncodingError`."""
-        return cls(
-            device_id=checked_device_id(reader.u32()),
-            signing_key=DeviceSigningKey(reader.fixed(KEY_BYTES)),
-            dh_key=DeviceDhKey(reader.fixed(KEY_BYTES)),
-            added_at=reader.u64(),
-            pop=reader.fixed(SIGNATURE_BYTES),
-        )
-
 
 @dataclass(frozen=True, slots=True)
-class DeviceList:
+class DeviceList(encoding.Encoded):
     """DL: 97 bytes, the name, and 140 bytes for each device."""
 
+    layout = (
+        *(keys.USER_ID_FIELD, NAME_FIELD, keys.IDENTITY_FIELD, VERSION_FIELD, DIGEST_FIELD, encoding.U64),
+        encoding.list_field(MAX_DEVICES_PER_USER, encoding.struct_field(DeviceEntry)),
+    )
     user_id: UserId
     name: str  # in its mapped form
     identity_key: IdentityPublicKey
@@ -94,30 +70,6 @@ class DeviceList:
     prev_hash: bytes  # 32 bytes: `digest` of the version before; zeros at version 1
     created: int  # milliseconds since 1970 UTC
     devices: tuple[DeviceEntry, ...]  # 1 to 8, ascending by device_id
-
-    def encode(self) -> bytes:
-        """The bytes of the list. Raises `EncodingError` for a list that no reader would take."""
-        self._check_shape()
-        writer = Writer().identifier(self.user_id, USER_ID_BYTES).text(self.name)
-        writer.fixed(self.identity_key.raw, KEY_BYTES).u32(self.version).fixed(self.prev_hash, DIGEST_BYTES)
-        writer.u64(self.created).u8(len(self.devices))
-        for device in self.devices:
-            device.write(writer)
-        return writer.finish()
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        """Take one list, perhaps not the last thing in `reader`. Raises `EncodingError`."""
-        user_id = UserId(reader.identifier(USER_ID_BYTES))
-        name = reader.text(MAX_NAME_BYTES)
-        identity_key = IdentityPublicKey(reader.fixed(KEY_BYTES))
-        version = reader.u32()
-        prev_hash = reader.fixed(DIGEST_BYTES)
-        created = reader.u64()
-        devices = tuple(DeviceEntry.read(reader) for _ in range(_checked_count(reader.u8())))
-        device_list = cls(user_id, name, identity_key, version, prev_hash, created, devices)
-        device_list._check_shape()
-        return device_list
 
     def seen_devices(self) -> tuple[SeenDevice, ...]:
         """The parts of the entries that never change, in their order."""
@@ -128,43 +80,27 @@ class DeviceList:
 
     def signing_payload(self) -> bytes:
         """What the identity key signs: T("devlist") || DL."""
-        return tag("devlist") + self.encode()
+        return encoding.tag("devlist") + self.encode()
 
-    def _check_shape(self) -> None:
-        if not 1 <= len(self.name.encode("utf-8", "surrogatepass")) <= MAX_NAME_BYTES:
-            raise EncodingError("The name in a device list is empty or too long.")
-        if self.version < FIRST_VERSION:
-            raise EncodingError("The versions of a device list begin at 1.")
+    def _check(self) -> None:
         if (self.version == FIRST_VERSION) != (self.prev_hash == NO_PREVIOUS):
             raise EncodingError("Version 1 of a device list, and no other, has a previous hash of zeros.")
-        _checked_count(len(self.devices))
         numbers = [device.device_id for device in self.devices]
         if any(first >= second for first, second in itertools.pairwise(numbers)):
             raise EncodingError("The devices of a list are not strictly ascending.")
 
 
 @dataclass(frozen=True, slots=True)
-class SignedDeviceList:
-    """A list and a signature over it, which nobody has checked yet."""
+class SignedDeviceList(encoding.Encoded):
+    """A list and a signature over it, which nobody has checked yet. DL || signature, as it travels and is stored."""
 
+    layout = (encoding.struct_field(DeviceList), keys.SIGNATURE_FIELD)
     device_list: DeviceList
     signature: bytes  # 64 bytes: the identity key over `DeviceList.signing_payload`
 
-    def encode(self) -> bytes:
-        """DL || signature, as it travels and as it is stored."""
-        return Writer().rest(self.device_list.encode()).fixed(self.signature, SIGNATURE_BYTES).finish()
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read exactly one signed list; its signatures are not checked yet. Raises `EncodingError`."""
-        reader = Reader(data)
-        signed = cls(DeviceList.read(reader), reader.fixed(SIGNATURE_BYTES))
-        reader.end()
-        return signed
-
     def digest(self) -> bytes:
         """DLH, 32 bytes: SHA-256(T("dl") || DL || signature). What prev_hash, leaves and comparisons use."""
-        return hashlib.sha256(tag("dl") + self.encode()).digest()
+        return hashlib.sha256(encoding.tag("dl") + self.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +120,7 @@ class AcceptedDeviceList:
         for device in self.device_list.devices:
             if device.device_id == device_id:
                 return device
-        raise DeviceUnknown(f"{self.device_list.name} has no such device, or has removed it.")
+        raise errors.DeviceUnknown(f"{self.device_list.name} has no such device, or has removed it.")
 
     @classmethod
     def from_own_store(cls, data: bytes) -> Self:
@@ -200,8 +136,8 @@ def proof_of_possession_payload(
 
     T("device-pop") || user_id 16, UIK 32, device_id 4, DDH 32.
     """
-    writer = Writer().rest(tag("device-pop")).identifier(user_id, USER_ID_BYTES).fixed(identity_key.raw, KEY_BYTES)
-    return writer.u32(checked_device_id(device_id)).fixed(dh_key.raw, KEY_BYTES).finish()
+    layout = (keys.USER_ID_FIELD, keys.IDENTITY_FIELD, keys.DEVICE_ID_FIELD, keys.DH_FIELD)
+    return encoding.tag("device-pop") + encoding.encode_fields(layout, user_id, identity_key, device_id, dh_key)
 
 
 def check_registration(candidate: SignedDeviceList, name: str) -> AcceptedDeviceList:
@@ -248,11 +184,11 @@ def check_successor(
 def _check_version(previous: AcceptedDeviceList, candidate: AcceptedDeviceList) -> None:
     version, last = candidate.device_list.version, previous.device_list.version
     if version == last and not hmac.compare_digest(candidate.digest, previous.digest):
-        raise DeviceListConflict
+        raise errors.DeviceListConflict
     if version <= last:
-        raise DeviceListOutdated(f"Version {version} of this device list is not newer than version {last}.")
+        raise errors.DeviceListOutdated(f"Version {version} of this device list is not newer than version {last}.")
     if version > last + 1:
-        raise DeviceListGap(f"Between versions {last} and {version} of this device list some are missing.")
+        raise errors.DeviceListGap(f"Between versions {last} and {version} of this device list some are missing.")
 
 
 def _check_no_key_twice(device_list: DeviceList) -> None:
@@ -273,18 +209,9 @@ def _check_signatures(signed: SignedDeviceList) -> None:
 
 
 def _check_against_seen(device_list: DeviceList, seen: set[SeenDevice]) -> None:
-    for device in device_list.seen_devices():
-        if device in seen:
+    for device, earlier in itertools.product(device_list.seen_devices(), seen):
+        if device in seen or not device.overlaps(earlier):
             continue
-        for earlier in seen:
-            if not device.overlaps(earlier):
-                continue
-            if device.identity_key != earlier.identity_key:
-                raise DeviceListError("A list under a new identity key must not hold a device of the old one.")
-            raise DeviceListError("A device's number and keys never change, and never move to another device.")
-
-
-def _checked_count(count: int) -> int:
-    if not 1 <= count <= MAX_DEVICES_PER_USER:
-        raise EncodingError(f"A device list has 1 to {MAX_DEVICES_PER_USER} devices, not {count}.")
-    return count
+        if device.identity_key != earlier.identity_key:
+            raise DeviceListError("A list under a new identity key must not hold a device of the old one.")
+        raise DeviceListError("A device's number and keys never change, and never move to another device.")

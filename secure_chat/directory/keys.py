@@ -6,7 +6,7 @@ from typing import Final, NewType, Self
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 
-from secure_chat.encoding import tag
+from secure_chat.encoding import Field, fixed_field, identifier_field, tag, wrapped_field
 from secure_chat.errors import EncodingError, SignatureError
 
 UserId = NewType("UserId", bytes)  # 16 bytes, random, never all zero
@@ -108,3 +108,13 @@ def checked_device_id(number: int) -> DeviceId:
 def _check_width(raw: bytes) -> None:
     if len(raw) != KEY_BYTES:
         raise EncodingError(f"A public key has {KEY_BYTES} bytes, this one {len(raw)}.")
+
+
+USER_ID_FIELD: Final = identifier_field(USER_ID_BYTES)
+IDENTITY_FIELD: Final = wrapped_field(IdentityPublicKey, KEY_BYTES)
+SIGNING_FIELD: Final = wrapped_field(DeviceSigningKey, KEY_BYTES)
+DH_FIELD: Final = wrapped_field(DeviceDhKey, KEY_BYTES)
+SIGNATURE_FIELD: Final = fixed_field(SIGNATURE_BYTES)
+DEVICE_ID_FIELD: Final = Field(
+    lambda writer, number: writer.u32(checked_device_id(number)), lambda reader: checked_device_id(reader.u32())
+)

@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from typing import Final
 
-from secure_chat.directory.device_list import DIGEST_BYTES, FIRST_VERSION, NO_PREVIOUS
-from secure_chat.directory.keys import USER_ID_BYTES, UserId
-from secure_chat.encoding import Reader, Writer
-from secure_chat.errors import EncodingError
-from secure_chat.limits import MAX_NAME_BYTES
+from secure_chat.directory.device_list import DIGEST_BYTES, NAME_FIELD, VERSION_FIELD
+from secure_chat.directory.keys import USER_ID_FIELD, UserId
+from secure_chat.encoding import U64, Encoded, choice_field, identifier_field
 
 
 class LeafType(IntEnum):
@@ -21,50 +19,18 @@ class LeafType(IntEnum):
     ENABLE = 5
 
 
+_TYPE: Final = choice_field(*LeafType, first=1)
+_DIGEST: Final = identifier_field(DIGEST_BYTES)  # a digest is never all zero
+
+
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(Encoded):
     """A leaf: 65 bytes and the name. Of a change of the account: version and digest of its newest device list."""
 
+    layout = (_TYPE, USER_ID_FIELD, NAME_FIELD, VERSION_FIELD, _DIGEST, U64)
     type: LeafType
     user_id: UserId
     name: str  # in its mapped form
     version: int  # of the device list, from 1
     digest: bytes  # 32 bytes: DLH of the signed device list
     time: int  # milliseconds since 1970 UTC: when the server accepted it
-
-    def encode(self) -> bytes:
-        """The bytes of the leaf. Raises `EncodingError` for a leaf that no reader would take."""
-        self._check_shape()
-        writer = Writer().u8(self.type).identifier(self.user_id, USER_ID_BYTES).text(self.name)
-        return writer.u32(self.version).fixed(self.digest, DIGEST_BYTES).u64(self.time).finish()
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read exactly one leaf. Raises `EncodingError`."""
-        reader = Reader(data)
-        leaf = cls(
-            type=_checked_type(reader.u8()),
-            user_id=UserId(reader.identifier(USER_ID_BYTES)),
-            name=reader.text(MAX_NAME_BYTES),
-            version=reader.u32(),
-            digest=reader.fixed(DIGEST_BYTES),
-            time=reader.u64(),
-        )
-        reader.end()
-        leaf._check_shape()
-        return leaf
-
-    def _check_shape(self) -> None:
-        if not 1 <= len(self.name.encode("utf-8", "surrogatepass")) <= MAX_NAME_BYTES:
-            raise EncodingError("The name in a leaf is empty or too long.")
-        if self.version < FIRST_VERSION:
-            raise EncodingError("The versions of a device list begin at 1.")
-        if self.digest == NO_PREVIOUS:
-            raise EncodingError("The digest of a device list is never all zero.")
-
-
-def _checked_type(number: int) -> LeafType:
-    try:
-        return LeafType(number)
-    except ValueError as error:
-        raise EncodingError(f"No leaf has type {number}.") from error

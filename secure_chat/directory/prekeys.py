@@ -6,19 +6,11 @@ the device's owner and number. A `Published…` is what travels and is stored: t
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
-from secure_chat.directory.keys import (
-    KEY_BYTES,
-    SIGNATURE_BYTES,
-    USER_ID_BYTES,
-    DeviceId,
-    DeviceSigningKey,
-    DhPublicKey,
-    UserId,
-    checked_device_id,
-)
-from secure_chat.encoding import Reader, Writer, tag
+from secure_chat import encoding
+from secure_chat.directory import keys
+from secure_chat.directory.keys import DeviceId, DeviceSigningKey, DhPublicKey, UserId
 from secure_chat.errors import EncodingError, PrekeyError, PrekeyTooOld
 from secure_chat.limits import MAX_PREKEY_AGE_MS, MAX_PREKEY_AHEAD_MS
 
@@ -26,7 +18,8 @@ PREKEY_ID_BYTES: Final = 8
 KEM_KEY_BYTES: Final = 1184  # ML-KEM-768 encapsulation key (FIPS 203, table 3)
 SIGNED_PREKEY_BYTES: Final = 1233
 ONE_TIME_PREKEY_BYTES: Final = 1224
-LOWEST_SUITE: Final = 1
+LOWEST_OWNER: Final = (keys.USER_ID_FIELD, keys.DEVICE_ID_FIELD)
+_SUITE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +38,22 @@ class KemPublicKey:
             raise EncodingError(f"An ML-KEM-768 key has {KEM_KEY_BYTES} bytes, this one {len(self.raw)}.")
 
 
+_PREKEY_ID: Final = encoding.identifier_field(PREKEY_ID_BYTES)
+_DH, _KEM = encoding.wrapped_field(PrekeyDhKey, keys.KEY_BYTES), encoding.wrapped_field(KemPublicKey, KEM_KEY_BYTES)
+_OWNER: Final = (keys.USER_ID_FIELD, keys.DEVICE_ID_FIELD)
+_SUITE: Final = encoding.number_field(encoding.U8, LOWEST_SUITE)
+
+
 @dataclass(frozen=True, slots=True)
-class SignedPrekey:
+class SignedPrekey(encoding.Encoded):
     """SPK, 1,233 bytes: replaced every week, and the last resort when no one-time prekey is left."""
 
+    layout = (_PREKEY_ID, _SUITE, _DH, _KEM, encoding.U64)
     prekey_id: bytes  # 8 bytes
     suite_max: int  # the highest suite that the device speaks, from 1; may be one that this program does not know
     dh_key: PrekeyDhKey
     kem_key: KemPublicKey
     created: int  # milliseconds since 1970 UTC
-
-    def encode(self) -> bytes:
-        """The 1,233 bytes. Raises `EncodingError` for values that no reader would take."""
-        writer = Writer().identifier(self.prekey_id, PREKEY_ID_BYTES).u8(_checked_suite(self.suite_max))
-        writer.fixed(self.dh_key.raw, KEY_BYTES).fixed(self.kem_key.raw, KEM_KEY_BYTES)
-        return writer.u64(self.created).finish()
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        """Take one signed prekey. Raises `EncodingError`."""
-        return cls(
-            prekey_id=reader.identifier(PREKEY_ID_BYTES),
-            suite_max=_checked_suite(reader.u8()),
-            dh_key=PrekeyDhKey(reader.fixed(KEY_BYTES)),
-            kem_key=KemPublicKey(reader.fixed(KEM_KEY_BYTES)),
-            created=reader.u64(),
-        )
 
     def signing_payload(self, user_id: UserId, device_id: DeviceId) -> bytes:
         """What the device signs: T("prekey-signed") || user_id 16, device_id 4, SPK."""
@@ -78,78 +61,47 @@ class SignedPrekey:
 
 
 @dataclass(frozen=True, slots=True)
-class OneTimePrekey:
+class OneTimePrekey(encoding.Encoded):
     """OTP, 1,224 bytes: handed out once by the server, deleted by its device at first use."""
 
+    layout = (_PREKEY_ID, _DH, _KEM)
     prekey_id: bytes  # 8 bytes
     dh_key: PrekeyDhKey
     kem_key: KemPublicKey
-
-    def encode(self) -> bytes:
-        """The 1,224 bytes. Raises `EncodingError` for values that no reader would take."""
-        writer = Writer().identifier(self.prekey_id, PREKEY_ID_BYTES).fixed(self.dh_key.raw, KEY_BYTES)
-        return writer.fixed(self.kem_key.raw, KEM_KEY_BYTES).finish()
-
-    @classmethod
-    def read(cls, reader: Reader) -> Self:
-        """Take one one-time prekey. Raises `EncodingError`."""
-        return cls(
-            prekey_id=reader.identifier(PREKEY_ID_BYTES),
-            dh_key=PrekeyDhKey(reader.fixed(KEY_BYTES)),
-            kem_key=KemPublicKey(reader.fixed(KEM_KEY_BYTES)),
-        )
 
     def signing_payload(self, user_id: UserId, device_id: DeviceId) -> bytes:
         """What the device signs: T("prekey-once") || user_id 16, device_id 4, OTP."""
         return _owned_by("prekey-once", user_id, device_id) + self.encode()
 
 
+class _Published(encoding.Encoded):
+    """A prekey and its signature."""
+
+    __slots__ = ()
+    prekey: SignedPrekey | OneTimePrekey
+    signature: bytes
+
+    def check_signature(self, signing_key: DeviceSigningKey, user_id: UserId, device_id: DeviceId) -> None:
+        """Check that this device of this user published it. Raises `SignatureError`."""
+        signing_key.verify_payload(self.prekey.signing_payload(user_id, device_id), self.signature)
+
+
 @dataclass(frozen=True, slots=True)
-class PublishedSignedPrekey:
+class PublishedSignedPrekey(_Published):
     """A signed prekey with its signature, 1,297 bytes; not checked before `check_signature`."""
 
+    layout = (encoding.struct_field(SignedPrekey), keys.SIGNATURE_FIELD)
     prekey: SignedPrekey
     signature: bytes  # 64 bytes: the device's signing key over `SignedPrekey.signing_payload`
 
-    def encode(self) -> bytes:
-        """SPK || signature."""
-        return Writer().rest(self.prekey.encode()).fixed(self.signature, SIGNATURE_BYTES).finish()
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read exactly one. Raises `EncodingError`."""
-        reader = Reader(data)
-        published = cls(SignedPrekey.read(reader), reader.fixed(SIGNATURE_BYTES))
-        reader.end()
-        return published
-
-    def check_signature(self, signing_key: DeviceSigningKey, user_id: UserId, device_id: DeviceId) -> None:
-        """Check that this device of this user published it. Raises `SignatureError`."""
-        signing_key.verify_payload(self.prekey.signing_payload(user_id, device_id), self.signature)
-
 
 @dataclass(frozen=True, slots=True)
-class PublishedOneTimePrekey:
+class PublishedOneTimePrekey(_Published):
     """A one-time prekey with its signature, 1,288 bytes; not checked before `check_signature`."""
 
+    layout = (encoding.struct_field(OneTimePrekey), keys.SIGNATURE_FIELD)
     prekey: OneTimePrekey
     signature: bytes  # 64 bytes: the device's signing key over `OneTimePrekey.signing_payload`
-
-    def encode(self) -> bytes:
-        """OTP || signature."""
-        return Writer().rest(self.prekey.encode()).fixed(self.signature, SIGNATURE_BYTES).finish()
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read exactly one. Raises `EncodingError`."""
-        reader = Reader(data)
-        published = cls(OneTimePrekey.read(reader), reader.fixed(SIGNATURE_BYTES))
-        reader.end()
-        return published
-
-    def check_signature(self, signing_key: DeviceSigningKey, user_id: UserId, device_id: DeviceId) -> None:
-        """Check that this device of this user published it. Raises `SignatureError`."""
-        signing_key.verify_payload(self.prekey.signing_payload(user_id, device_id), self.signature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +149,4 @@ def check_published(
 
 
 def _owned_by(tag_name: str, user_id: UserId, device_id: DeviceId) -> bytes:
-    return Writer().rest(tag(tag_name)).identifier(user_id, USER_ID_BYTES).u32(checked_device_id(device_id)).finish()
-
-
-def _checked_suite(suite: int) -> int:
-    if suite < LOWEST_SUITE:
-        raise EncodingError("A prekey names no suite.")
-    return suite
+    return encoding.tag(tag_name) + encoding.encode_fields(_OWNER, user_id, device_id)

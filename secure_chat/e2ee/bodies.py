@@ -6,55 +6,23 @@ PROTOCOL.md 18.3. Bodies show nothing of themselves. A body of a kind that is no
 import hashlib
 import itertools
 from enum import IntEnum
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final
 
-from msgspec.structs import astuple
-
-from secure_chat.directory.keys import KEY_BYTES, USER_ID_BYTES
+from secure_chat import encoding, errors, limits
+from secure_chat.directory.keys import USER_ID_BYTES, USER_ID_FIELD
 from secure_chat.e2ee.content import MESSAGE_ID_BYTES, ZERO_DIGEST, Core, Kind
 from secure_chat.e2ee.hidden import Hidden
-from secure_chat.encoding import (
-    U32,
-    U64,
-    Field,
-    Reader,
-    Writer,
-    choice_field,
-    fixed_field,
-    identifier_field,
-    last_text_field,
-    list_field,
-    optional_identifier_field,
-    tag,
-    text_field,
-)
-from secure_chat.errors import (
-    ChatError,
-    EncodingError,
-    KeyGone,
-    PrekeyGone,
-    SessionAhead,
-    SessionReplayed,
-    SessionUnknown,
-    SkipTooFar,
-)
-from secure_chat.limits import (
-    MAX_FILE_NAME_BYTES,
-    MAX_GROUP_MEMBERS,
-    MAX_LABEL_BYTES,
-    MAX_NAME_BYTES,
-    MAX_REACTION_BYTES,
-    MAX_RECEIPTS,
-    MAX_RETRIES,
-    MAX_TEXT_BYTES,
-)
 
-_MESSAGE, _USER, _GROUP = (identifier_field(width) for width in (MESSAGE_ID_BYTES, USER_ID_BYTES, 32))
-_PEER: Final = optional_identifier_field(USER_ID_BYTES)
-_TEXT: Final = last_text_field(1, MAX_TEXT_BYTES)
-_FLAG: Final = choice_field(False, True)
-_HASH: Final = fixed_field(32)
-_LABEL: Final = text_field(MAX_LABEL_BYTES)
+_MESSAGE, _GROUP = encoding.identifier_field(MESSAGE_ID_BYTES), encoding.identifier_field(32)
+_PEER: Final = encoding.optional_identifier_field(USER_ID_BYTES)
+_TEXT: Final = encoding.last_text_field(1, limits.MAX_TEXT_BYTES)
+_LABEL: Final = encoding.text_field(limits.MAX_LABEL_BYTES)
+_FLAG: Final = encoding.choice_field(False, True)
+_FIRST_OR_SECOND: Final = encoding.choice_field(False, True, first=1)
+_HASH, _U64 = encoding.fixed_field(32), encoding.U64
+_FILE_NAME: Final = encoding.text_field(limits.MAX_FILE_NAME_BYTES)
+_CAPTION: Final = encoding.last_text_field(0, limits.MAX_TEXT_BYTES)
+_MEMBERS: Final = encoding.list_field(limits.MAX_GROUP_MEMBERS, USER_ID_FIELD, _HASH, _FLAG)
 
 
 class UnreadableReason(IntEnum):
@@ -68,52 +36,22 @@ class UnreadableReason(IntEnum):
     REPLAYED = 6
 
 
-_REASONS: Final[dict[type[ChatError], UnreadableReason]] = {
-    SessionUnknown: UnreadableReason.NO_SESSION,
-    SessionAhead: UnreadableReason.NO_SESSION,
-    PrekeyGone: UnreadableReason.NO_PREKEY,
-    SkipTooFar: UnreadableReason.SKIP,
-    KeyGone: UnreadableReason.KEY_EXPIRED,
-    SessionReplayed: UnreadableReason.REPLAYED,
-}
-
-
-def unreadable_reason(error: ChatError) -> UnreadableReason:
+def unreadable_reason(error: errors.ChatError) -> UnreadableReason:
     """What a retry says for an error of `accept` or `open_envelope`; what is altered in any way is `TAG`."""
-    return _REASONS.get(type(error), UnreadableReason.TAG)
+    return UnreadableReason(error.reason if isinstance(error, errors.MessageUnreadable) else UnreadableReason.TAG)
 
 
-class Body(Hidden, frozen=True):
-    """What every body can."""
+class Body(encoding.Encoded, Hidden, frozen=True):
+    """A body: its fields are its layout's."""
 
     kind: ClassVar[Kind]
-    layout: ClassVar[tuple[Field, ...]] = ()  # a field for each attribute, in their order
-
-    def encode(self) -> bytes:
-        """Its bytes. Raises `EncodingError` for what no reader would take."""
-        self._check()
-        writer = Writer()
-        for field, value in zip(self.layout, astuple(self), strict=True):
-            field.write(writer, value)
-        return writer.finish()
-
-    @classmethod
-    def parse(cls, data: bytes) -> Self:
-        """Read exactly one. Raises `EncodingError`."""
-        reader = Reader(data)
-        body = cls(*(field.read(reader) for field in cls.layout))
-        reader.end()
-        body._check()
-        return body
-
-    def _check(self) -> None:
-        """What must be true of fields together."""
+    layout: ClassVar[tuple[encoding.Field, ...]] = ()
 
 
 class UnknownBody(Body, frozen=True):
     """A body of a kind that this version does not know."""
 
-    layout = (Field(Writer.rest, Reader.rest),)
+    layout = (encoding.Field(encoding.Writer.rest, encoding.Reader.rest),)
     data: bytes
 
 
@@ -121,7 +59,7 @@ class TextBody(Body, frozen=True):
     """A text, 1 to 8,192 bytes of UTF-8."""
 
     kind = Kind.TEXT
-    layout = (optional_identifier_field(MESSAGE_ID_BYTES), _TEXT)
+    layout = (encoding.optional_identifier_field(MESSAGE_ID_BYTES), _TEXT)
     ref: bytes | None  # 16 bytes: the message that it answers
     text: str
 
@@ -147,7 +85,7 @@ class ReactionBody(Body, frozen=True):
     """A sign put to a message, or taken away."""
 
     kind = Kind.REACTION
-    layout = (_MESSAGE, _FLAG, last_text_field(1, MAX_REACTION_BYTES))
+    layout = (_MESSAGE, _FLAG, encoding.last_text_field(1, limits.MAX_REACTION_BYTES))
     ref: bytes  # 16 bytes
     added: bool
     sign: str  # 1 to 32 bytes of UTF-8
@@ -157,8 +95,8 @@ class ReceiptBody(Body, frozen=True):
     """Messages were delivered, or read."""
 
     kind = Kind.RECEIPT
-    layout = (choice_field(False, True, first=1), list_field(MAX_RECEIPTS, _MESSAGE))
-    read: bool
+    layout = (_FIRST_OR_SECOND, encoding.list_field(limits.MAX_RECEIPTS, _MESSAGE))
+    is_read: bool
     messages: tuple[bytes, ...]  # 1 to 16, 16 bytes each
 
 
@@ -177,12 +115,12 @@ class AttachmentBody(Body, frozen=True):
     layout = (
         _MESSAGE,
         _HASH,
-        U64,
-        U64,
+        _U64,
+        _U64,
         _HASH,
-        text_field(MAX_FILE_NAME_BYTES),
+        _FILE_NAME,
         _LABEL,
-        last_text_field(0, MAX_TEXT_BYTES),
+        encoding.last_text_field(0, limits.MAX_TEXT_BYTES),
     )
     file_id: bytes  # 16 bytes
     key: bytes  # 32 bytes
@@ -198,7 +136,7 @@ class RetryBody(Body, frozen=True):
     """Envelopes that could not be opened, asked for again."""
 
     kind = Kind.RETRY
-    layout = (list_field(MAX_RETRIES, _MESSAGE, choice_field(*UnreadableReason, first=1)),)
+    layout = (encoding.list_field(limits.MAX_RETRIES, _MESSAGE, encoding.choice_field(*UnreadableReason, first=1)),)
     envelopes: tuple[tuple[bytes, UnreadableReason], ...]  # 1 to 64: env_id of 16 bytes, and why
 
 
@@ -212,7 +150,7 @@ class GroupState(Body, frozen=True):
     """G: the whole state of a group at one epoch."""
 
     kind = Kind.GROUP_CONTROL
-    layout = (_GROUP, U32, _HASH, _LABEL, list_field(MAX_GROUP_MEMBERS, _USER, _HASH, _FLAG))
+    layout = (_GROUP, encoding.U32, _HASH, _LABEL, _MEMBERS)
     group_id: bytes  # 32 bytes
     epoch: int  # from 1
     prev_hash: bytes  # 32 bytes: `digest` of the state before; zeros at epoch 1
@@ -221,13 +159,13 @@ class GroupState(Body, frozen=True):
 
     def digest(self) -> bytes:
         """group_hash, 32 bytes: SHA-256(T("group") || G)."""
-        return hashlib.sha256(tag("group") + self.encode()).digest()
+        return hashlib.sha256(encoding.tag("group") + self.encode()).digest()
 
     def _check(self) -> None:
         if self.epoch < 1 or (self.epoch == 1) != (self.prev_hash == ZERO_DIGEST):
-            raise EncodingError("The epochs of a group begin at 1, which has no state before it.")
+            raise errors.EncodingError("The epochs of a group begin at 1, which has no state before it.")
         if any(first[0] >= second[0] for first, second in itertools.pairwise(self.members)):
-            raise EncodingError("The members of a group are not strictly ascending.")
+            raise errors.EncodingError("The members of a group are not strictly ascending.")
 
 
 class AckBody(Body, frozen=True):
@@ -240,34 +178,34 @@ class SyncSentBody(Body, frozen=True):
     """What an own device has sent."""
 
     kind = Kind.SYNC_SENT
-    layout = (_PEER, Field(lambda writer, core: writer.rest(core.encode()), Core.read))
+    layout = (_PEER, encoding.Field(lambda writer, core: writer.rest(core.encode()), Core.read))
     peer: bytes | None  # 16 bytes: user_id; None: to the group that the core names
     core: Core
 
     def _check(self) -> None:
         if (self.peer is None) == (self.core.group is None):
-            raise EncodingError("A message was sent to a person or to a group.")
+            raise errors.EncodingError("A message was sent to a person or to a group.")
 
 
 class SyncReadBody(Body, frozen=True):
     """What was read on an own device."""
 
     kind = Kind.SYNC_READ
-    layout = (_PEER, optional_identifier_field(32), list_field(255, _MESSAGE))
+    layout = (_PEER, encoding.optional_identifier_field(32), encoding.list_field(255, _MESSAGE))
     peer: bytes | None  # 16 bytes: user_id; None: of a group
     group_id: bytes | None  # 32 bytes; None: of a pair
     messages: tuple[bytes, ...]  # 1 to 255, 16 bytes each
 
     def _check(self) -> None:
         if (self.peer is None) == (self.group_id is None):
-            raise EncodingError("A message is read in the conversation of a pair or of a group.")
+            raise errors.EncodingError("A message is read in the conversation of a pair or of a group.")
 
 
 class SyncPinBody(Body, frozen=True):
     """Whose identity an own device has pinned."""
 
     kind = Kind.SYNC_PIN
-    layout = (_USER, text_field(MAX_NAME_BYTES), fixed_field(KEY_BYTES), choice_field(False, True, first=1))
+    layout = (USER_ID_FIELD, encoding.text_field(limits.MAX_NAME_BYTES), _HASH, _FIRST_OR_SECOND)
     user_id: bytes  # 16 bytes
     name: str
     identity_key: bytes  # 32 bytes: UIK
@@ -278,7 +216,7 @@ class SyncLabelBody(Body, frozen=True):
     """What an own device is called."""
 
     kind = Kind.SYNC_LABEL
-    layout = (identifier_field(4), _LABEL)
+    layout = (encoding.identifier_field(4), _LABEL)
     device: bytes  # 4 bytes: device_id
     label: str
 

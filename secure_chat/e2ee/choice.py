@@ -6,14 +6,8 @@ both order them alike: by generation, then by SID.
 
 from collections.abc import Sequence
 
+from secure_chat import limits
 from secure_chat.e2ee.session import Session
-from secure_chat.limits import (
-    ACK_AFTER_MESSAGES,
-    MAX_CHAIN_AGE_MS,
-    MAX_CHAIN_MESSAGES,
-    MAX_OLD_SESSIONS,
-    OLD_SESSION_MS,
-)
 
 
 def next_generation(highest: int, now_s: int) -> int:
@@ -33,14 +27,16 @@ def choose(sessions: Sequence[Session]) -> Session | None:
 def needs_new_session(session: Session, now_ms: int) -> bool:
     """Whether the sending chain has ended: after 500 messages or 7 days, answered or not."""
     chain = session.sending
-    return chain is not None and (chain.next_n >= MAX_CHAIN_MESSAGES or now_ms - chain.started_ms >= MAX_CHAIN_AGE_MS)
+    return chain is not None and (
+        chain.next_n >= limits.MAX_CHAIN_MESSAGES or now_ms - chain.started_ms >= limits.MAX_CHAIN_AGE_MS
+    )
 
 
 def owes_ack(session: Session) -> bool:
     """Whether the peer should hear within a minute: it began the session, or has sent 100 messages on one chain."""
     if session.closed:
         return False
-    return session.unanswered >= (ACK_AFTER_MESSAGES if session.has_sent else 1)
+    return session.unanswered >= (limits.ACK_AFTER_MESSAGES if session.has_sent else 1)
 
 
 def superseded(sessions: Sequence[Session], now_ms: int) -> list[Session]:
@@ -50,11 +46,11 @@ def superseded(sessions: Sequence[Session], now_ms: int) -> list[Session]:
     if current is None:
         return []
     others = sorted((session for session in sessions if session is not current), key=_rank, reverse=True)
-    old = now_ms - OLD_SESSION_MS
+    old = now_ms - limits.OLD_SESSION_MS
     return [
         session
         for place, session in enumerate(others)
-        if place >= MAX_OLD_SESSIONS or any(since <= old for since in _overtaken(session, current, sessions))
+        if place >= limits.MAX_OLD_SESSIONS or any(since <= old for since in _overtaken(session, current, sessions))
     ]
 
 

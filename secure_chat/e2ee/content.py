@@ -8,9 +8,9 @@ import struct
 from enum import IntEnum
 from typing import Final, NamedTuple, Self
 
-from secure_chat.directory.keys import USER_ID_BYTES
+from secure_chat.directory.keys import USER_ID_FIELD
 from secure_chat.e2ee.hidden import Hidden
-from secure_chat.encoding import Field, Reader, Writer, checked_number, identifier_field, list_field, packed, tag
+from secure_chat.encoding import U32, U64, Reader, Writer, checked_number, list_field, number_field, packed, tag
 from secure_chat.errors import EncodingError
 from secure_chat.limits import MAX_SEEN
 from secure_chat.protocol.envelope_header import ENVELOPE_ID_BYTES
@@ -85,12 +85,7 @@ class Seen(NamedTuple):
     seq: int  # from 1
 
 
-_SEEN: Final = list_field(
-    MAX_SEEN,
-    identifier_field(USER_ID_BYTES),
-    Field(lambda writer, device: writer.u32(_from_one(device)), lambda reader: _from_one(reader.u32())),
-    Field(lambda writer, seq: writer.u64(_from_one(seq)), lambda reader: _from_one(reader.u64())),
-)
+_SEEN: Final = list_field(MAX_SEEN, USER_ID_FIELD, number_field(U32, 1), number_field(U64, 1))
 
 
 class Core(Hidden, frozen=True):
@@ -126,22 +121,22 @@ class Core(Hidden, frozen=True):
         return hashlib.sha256(tag("core") + self.encode()).digest()
 
 
-class Content(Hidden, frozen=True, kw_only=True):
+class Content(Hidden, frozen=True):
     """P: 182 bytes, what its flags announce, and the body."""
 
     kind: int
     msg_id: bytes  # 16 bytes
     sent_at: int  # milliseconds since 1970 UTC, by the sender's clock
-    expire_s: int = 0  # seconds; 0: never
     seq: int  # as in `Core`
-    prev: bytes = ZERO_DIGEST
     lists: ListView
+    body: bytes
+    expire_s: int = 0  # seconds; 0: never
+    prev: bytes = ZERO_DIGEST
     sth_size: int = 0  # 0 and zeros: this client knows no head of the key log
     sth_root: bytes = ZERO_DIGEST
     group: Group | None = None
     seen: tuple[Seen, ...] = ()  # at most 4
     orig_env: bytes | None = None  # 16 bytes: the envelope that this one replaces
-    body: bytes
 
     def encode(self) -> bytes:
         """The bytes of P. Raises `EncodingError` for what no reader would take."""
@@ -161,21 +156,8 @@ class Content(Hidden, frozen=True, kw_only=True):
         group = Group.read(reader) if flags & _HAS_GROUP else None
         seen = tuple(Seen(*entry) for entry in _SEEN.read(reader)) if flags & _HAS_SEEN else ()
         original = reader.identifier(ENVELOPE_ID_BYTES) if flags & _HAS_ORIGINAL else None
-        content = cls(
-            kind=kind,
-            msg_id=msg_id,
-            sent_at=sent_at,
-            expire_s=expire_s,
-            seq=seq,
-            prev=prev,
-            lists=ListView(*lists),
-            sth_size=sth_size,
-            sth_root=sth_root,
-            group=group,
-            seen=seen,
-            orig_env=original,
-            body=reader.rest(),
-        )
+        optional = (expire_s, prev, sth_size, sth_root, group, seen, original)
+        content = cls(kind, msg_id, sent_at, seq, ListView(*lists), reader.rest(), *optional)
         content._check()
         return content
 
@@ -215,7 +197,3 @@ def _check_count(message: Core | Content) -> None:
         raise EncodingError("The first message of a conversation, and no other, follows on none.")
     if message.kind in (_NOT_COUNTED if message.seq else COUNTED):
         raise EncodingError("A message of this kind is counted where it must not be, or the other way round.")
-
-
-def _from_one(number: int) -> int:
-    return checked_number(number, 1, 2**64 - 1)

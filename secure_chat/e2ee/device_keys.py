@@ -10,26 +10,10 @@ from typing import Final, Self
 from nacl.bindings import crypto_scalarmult_base
 from nacl.signing import SigningKey
 
-from secure_chat.directory.device_list import (
-    FIRST_VERSION,
-    NO_PREVIOUS,
-    AcceptedDeviceList,
-    DeviceEntry,
-    DeviceList,
-    SignedDeviceList,
-    check_registration,
-    check_successor,
-    proof_of_possession_payload,
-)
-from secure_chat.directory.keys import (
-    USER_ID_BYTES,
-    DeviceDhKey,
-    DeviceId,
-    DeviceSigningKey,
-    IdentityPublicKey,
-    UserId,
-    checked_device_id,
-)
+from secure_chat.directory import device_list as lists
+from secure_chat.directory import keys
+from secure_chat.directory.device_list import AcceptedDeviceList, DeviceEntry, DeviceList, SignedDeviceList
+from secure_chat.directory.keys import DeviceDhKey, DeviceId, DeviceSigningKey, IdentityPublicKey, UserId
 from secure_chat.errors import RecoveryKeyOther
 
 Randomness = Callable[[int], bytes]  # a number of bytes to that many unpredictable ones
@@ -71,7 +55,7 @@ class DeviceSecrets:
     def generate(cls, random: Randomness) -> Self:
         """A new device with a random number and two unrelated keys."""
         number = identifier(random, _DEVICE_ID_BYTES)
-        return cls(checked_device_id(int.from_bytes(number, "big")), random(SECRET_BYTES), random(SECRET_BYTES))
+        return cls(keys.checked_device_id(int.from_bytes(number, "big")), random(SECRET_BYTES), random(SECRET_BYTES))
 
     @property
     def signing_key(self) -> DeviceSigningKey:
@@ -89,13 +73,13 @@ class DeviceSecrets:
 
     def entry(self, user_id: UserId, identity_key: IdentityPublicKey, added_at: int) -> DeviceEntry:
         """This device as it stands in a list, with its proof of possession; `added_at`: milliseconds since 1970."""
-        pop = self.sign(proof_of_possession_payload(user_id, identity_key, self.device_id, self.dh_key))
+        pop = self.sign(lists.proof_of_possession_payload(user_id, identity_key, self.device_id, self.dh_key))
         return DeviceEntry(self.device_id, self.signing_key, self.dh_key, added_at, pop)
 
 
 def generate_user_id(random: Randomness) -> UserId:
     """A new account's number: 16 random bytes, never all zero."""
-    return UserId(identifier(random, USER_ID_BYTES))
+    return UserId(identifier(random, keys.USER_ID_BYTES))
 
 
 def first_device_list(
@@ -103,8 +87,9 @@ def first_device_list(
 ) -> AcceptedDeviceList:
     """Version 1 of a new account's list, with this device alone. `name` in its mapped form."""
     entry = device.entry(user_id, identity.public_key, now_ms)
-    signed = identity.sign(DeviceList(user_id, name, identity.public_key, FIRST_VERSION, NO_PREVIOUS, now_ms, (entry,)))
-    return check_registration(signed, name)
+    version = (lists.FIRST_VERSION, lists.NO_PREVIOUS, now_ms)
+    signed = identity.sign(DeviceList(user_id, name, identity.public_key, *version, (entry,)))
+    return lists.check_registration(signed, name)
 
 
 def recovered_device_list(
@@ -136,12 +121,9 @@ def _successor(
 ) -> AcceptedDeviceList:
     before = previous.device_list
     entry = device.entry(before.user_id, identity.public_key, now_ms)
-    signed = identity.sign(
-        DeviceList(
-            before.user_id, before.name, identity.public_key, before.version + 1, previous.digest, now_ms, (entry,)
-        )
-    )
-    return check_successor(previous, signed)
+    version = (before.version + 1, previous.digest, now_ms)
+    signed = identity.sign(DeviceList(before.user_id, before.name, identity.public_key, *version, (entry,)))
+    return lists.check_successor(previous, signed)
 
 
 def identifier(random: Randomness, length: int) -> bytes:

@@ -15,15 +15,17 @@ from secure_chat.protocol.envelope_header import PADDED_SIZES, TYPE_INIT, TYPE_N
 
 SUITE: Final = 1  # X25519, ML-KEM-768, HKDF-SHA-256, XChaCha20-Poly1305
 SESSION_TAG_BYTES: Final = 8
-KEM_CIPHERTEXT_BYTES: Final = 1088
 COMMITMENT_BYTES: Final = 32
 TAG_BYTES: Final = 16  # Poly1305
 
 _START: Final = struct.Struct(">BBB16s16sI16sI8s")
 _INIT: Final = struct.Struct(">I32s8s8sI1088s")
+_RATCHET: Final = struct.Struct(">32sII32s")  # and the commitment
 _CHAIN: Final = struct.Struct(">32sII")
-_RATCHET: Final = struct.Struct(">32sII32s")  # the same and the commitment
 _NO_PREKEY, _NO_ID = bytes(8), bytes(16)
+
+
+ChainPlace = tuple[bytes, int, int]  # what a header says: the sender's ratchet key of 32 bytes, PN, and N from 0
 
 
 class InitFields(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +51,14 @@ class InitFields(msgspec.Struct, frozen=True, array_like=True):
         if not gen or not from_dl or spk_id == _NO_PREKEY:
             raise EncodingError("A session begins without generation, prekey or device list.")
         return cls(gen, ek, spk_id, otp_id if otp_id != _NO_PREKEY else None, from_dl, ct)
+
+
+def header(env_id: bytes, route: tuple[Address, Address, bytes], init: InitFields | None, chain: ChainPlace) -> bytes:
+    """Everything before the commitment; `route`: sender, recipient, session tag."""
+    kind, (sender, recipient, sid8) = TYPE_NORMAL if init is None else TYPE_INIT, route
+    addresses = (sender.user_id, sender.device_id, recipient.user_id, recipient.device_id)
+    start = _START.pack(VERSION, SUITE, kind, env_id, *addresses, sid8)
+    return start + (b"" if init is None else init.encode()) + _CHAIN.pack(*chain)
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -88,18 +98,3 @@ class Envelope(msgspec.Struct, frozen=True):
         sender, recipient = Address(from_user, from_device), Address(to_user, to_device)
         before = data[: end - COMMITMENT_BYTES]
         return cls(kind, env_id, sender, recipient, sid8, init, ratchet_pub, pn, n, before, commitment, sealed)
-
-
-def header(
-    env_id: bytes,
-    sender: Address,
-    recipient: Address,
-    sid8: bytes,
-    init: InitFields | None,
-    chain: tuple[bytes, int, int],
-) -> bytes:
-    """Everything before the commitment; `chain`: the sender's ratchet key, PN and N."""
-    kind = TYPE_NORMAL if init is None else TYPE_INIT
-    addresses = (sender.user_id, sender.device_id, recipient.user_id, recipient.device_id)
-    start = _START.pack(VERSION, SUITE, kind, env_id, *addresses, sid8)
-    return start + (b"" if init is None else init.encode()) + _CHAIN.pack(*chain)

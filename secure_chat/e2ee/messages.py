@@ -8,10 +8,7 @@ from typing import Final
 
 import msgspec
 from msgspec.structs import replace
-from nacl.bindings import (
-    crypto_aead_xchacha20poly1305_ietf_decrypt,
-    crypto_aead_xchacha20poly1305_ietf_encrypt,
-)
+from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt, crypto_aead_xchacha20poly1305_ietf_encrypt
 from nacl.exceptions import CryptoError
 
 from secure_chat.e2ee.choice import needs_new_session
@@ -56,7 +53,7 @@ def seal(session: Session, own_list_version: int, content: Content, random: Rand
     env_id = identifier(random, ENVELOPE_ID_BYTES)
     session, place, message_key = next_sending_key(session, random, now_ms)
     init = session.init and replace(session.init, from_dl=own_list_version)
-    start = header(env_id, session.own, session.peer, session.sid8, init, place)
+    start = header(env_id, (session.own, session.peer, session.sid8), init, place)
     associated = _associated_data(session, start)
     keys = message_keys(message_key, associated)
     sealed = crypto_aead_xchacha20poly1305_ietf_encrypt(padded, associated, keys.nonce, keys.key)

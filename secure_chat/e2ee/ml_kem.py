@@ -4,7 +4,11 @@ Without it nothing is made or encrypted; the post-quantum half is never dropped.
 """
 
 import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from secure_chat.errors import KeyWorthless, PostQuantumMissing
 
@@ -22,18 +26,21 @@ def require_ml_kem() -> None:
         raise PostQuantumMissing("ML-KEM-768 of this installation does not open what it sealed.")
 
 
+@contextmanager
+def _library() -> Iterator[None]:
+    # Old releases lack the module; some have it and raise at first use.
+    try:
+        yield
+    except (ImportError, UnsupportedAlgorithm) as error:
+        raise PostQuantumMissing from error
+
+
 def private_key(seed: bytes) -> "MLKEM768PrivateKey":
     """The key that belongs to a seed of 64 secret bytes. Raises `PostQuantumMissing`."""
-    # Old releases of the library lack the module; some have it and raise at first use.
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
+    with _library():
         from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
-    except ImportError as error:
-        raise PostQuantumMissing from error
-    try:
+
         return MLKEM768PrivateKey.from_seed_bytes(seed)
-    except UnsupportedAlgorithm as error:
-        raise PostQuantumMissing from error
 
 
 def public_key_bytes(seed: bytes) -> bytes:
@@ -47,17 +54,13 @@ def encapsulate(public: bytes) -> tuple[bytes, bytes]:
     The randomness is the library's own, which takes none. Raises `PostQuantumMissing`, and `KeyWorthless` for bytes
     that are no key.
     """
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
+    with _library():
         from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
-    except ImportError as error:
-        raise PostQuantumMissing from error
-    try:
-        return MLKEM768PublicKey.from_public_bytes(public).encapsulate()
-    except UnsupportedAlgorithm as error:
-        raise PostQuantumMissing from error
-    except ValueError as error:
-        raise KeyWorthless("The ML-KEM key of a prekey is none.") from error
+
+        try:
+            return MLKEM768PublicKey.from_public_bytes(public).encapsulate()
+        except ValueError as error:
+            raise KeyWorthless("The ML-KEM key of a prekey is none.") from error
 
 
 def decapsulate(seed: bytes, ciphertext: bytes) -> bytes:

@@ -5,19 +5,10 @@ from typing import Self
 
 import msgspec
 
+from secure_chat.directory import keys
 from secure_chat.directory.device_list import AcceptedDeviceList
-from secure_chat.directory.keys import (
-    KEY_BYTES,
-    USER_ID_BYTES,
-    DeviceDhKey,
-    DeviceId,
-    DeviceSigningKey,
-    DhPublicKey,
-    IdentityPublicKey,
-    UserId,
-)
 from secure_chat.e2ee.device_keys import DeviceSecrets
-from secure_chat.encoding import Writer
+from secure_chat.encoding import Encoded
 from secure_chat.errors import DeviceUnknown, OwnKeyInUse
 
 
@@ -29,17 +20,18 @@ class Address(msgspec.Struct, frozen=True, array_like=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
-    """One device of a person, as an accepted device list has it."""
+class Party(Encoded):
+    """One device of a person, as an accepted device list has it; 116 bytes in a transcript."""
 
-    user_id: UserId
-    identity_key: IdentityPublicKey
-    device_id: DeviceId
-    signing_key: DeviceSigningKey
-    dh_key: DeviceDhKey
+    layout = (keys.USER_ID_FIELD, keys.IDENTITY_FIELD, keys.DEVICE_ID_FIELD, keys.SIGNING_FIELD, keys.DH_FIELD)
+    user_id: keys.UserId
+    identity_key: keys.IdentityPublicKey
+    device_id: keys.DeviceId
+    signing_key: keys.DeviceSigningKey
+    dh_key: keys.DeviceDhKey
 
     @classmethod
-    def of(cls, accepted: AcceptedDeviceList, device_id: DeviceId) -> Self:
+    def of(cls, accepted: AcceptedDeviceList, device_id: keys.DeviceId) -> Self:
         """That device of the list. Raises `DeviceUnknown` for one that was removed or never there."""
         entry, device_list = accepted.device(device_id), accepted.device_list
         return cls(device_list.user_id, device_list.identity_key, device_id, entry.signing_key, entry.dh_key)
@@ -48,11 +40,6 @@ class Party:
     def address(self) -> Address:
         """Its address in envelopes."""
         return Address(self.user_id, self.device_id)
-
-    def write(self, writer: Writer) -> None:
-        """Append the party as it stands in a transcript: user 16, UIK 32, device 4, DSK 32, DDH 32."""
-        writer.identifier(self.user_id, USER_ID_BYTES).fixed(self.identity_key.raw, KEY_BYTES).u32(self.device_id)
-        writer.fixed(self.signing_key.raw, KEY_BYTES).fixed(self.dh_key.raw, KEY_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +57,7 @@ class OwnParty:
             raise DeviceUnknown("The device list has other keys for this device.")
         return cls(public, secrets)
 
-    def refuse_own_keys(self, *keys: DhPublicKey) -> None:
+    def refuse_own_keys(self, *others: keys.DhPublicKey) -> None:
         """Refuse keys of another device that are this device's, in whatever form. Raises `OwnKeyInUse`."""
-        if any(key.point == self.public.dh_key.point for key in keys):
+        if any(key.point == self.public.dh_key.point for key in others):
             raise OwnKeyInUse

@@ -8,16 +8,9 @@ from typing import Final, Self
 
 from nacl.bindings import crypto_scalarmult_base
 
+from secure_chat.directory import prekeys
 from secure_chat.directory.keys import UserId
-from secure_chat.directory.prekeys import (
-    PREKEY_ID_BYTES,
-    KemPublicKey,
-    OneTimePrekey,
-    PrekeyDhKey,
-    PublishedOneTimePrekey,
-    PublishedSignedPrekey,
-    SignedPrekey,
-)
+from secure_chat.directory.prekeys import PublishedOneTimePrekey, PublishedSignedPrekey
 from secure_chat.e2ee.device_keys import SECRET_BYTES, DeviceSecrets, Randomness, identifier
 from secure_chat.e2ee.ml_kem import KEM_SEED_BYTES, public_key_bytes
 
@@ -37,14 +30,14 @@ class PrekeySecret:
         return cls(random(SECRET_BYTES), random(KEM_SEED_BYTES))
 
     @property
-    def dh_key(self) -> PrekeyDhKey:
+    def dh_key(self) -> prekeys.PrekeyDhKey:
         """The public X25519 half."""
-        return PrekeyDhKey(crypto_scalarmult_base(self.dh_secret))
+        return prekeys.PrekeyDhKey(crypto_scalarmult_base(self.dh_secret))
 
     @property
-    def kem_key(self) -> KemPublicKey:
+    def kem_key(self) -> prekeys.KemPublicKey:
         """The public ML-KEM-768 half."""
-        return KemPublicKey(public_key_bytes(self.kem_seed))
+        return prekeys.KemPublicKey(public_key_bytes(self.kem_seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +50,8 @@ class SignedPrekeySecret:
     @classmethod
     def generate(cls, device: DeviceSecrets, user_id: UserId, random: Randomness, now_ms: int) -> Self:
         """A new one; `now_ms`: milliseconds since 1970 UTC. Raises `PostQuantumMissing`."""
-        secret, prekey_id = PrekeySecret.generate(random), identifier(random, PREKEY_ID_BYTES)
-        prekey = SignedPrekey(prekey_id, SUITE_MAX, secret.dh_key, secret.kem_key, now_ms)
+        secret, prekey_id = PrekeySecret.generate(random), identifier(random, prekeys.PREKEY_ID_BYTES)
+        prekey = prekeys.SignedPrekey(prekey_id, SUITE_MAX, secret.dh_key, secret.kem_key, now_ms)
         signature = device.sign(prekey.signing_payload(user_id, device.device_id))
         return cls(secret, PublishedSignedPrekey(prekey, signature))
 
@@ -73,7 +66,7 @@ class OneTimePrekeySecret:
     @classmethod
     def generate(cls, device: DeviceSecrets, user_id: UserId, random: Randomness) -> Self:
         """A new one. Raises `PostQuantumMissing`."""
-        secret, prekey_id = PrekeySecret.generate(random), identifier(random, PREKEY_ID_BYTES)
-        prekey = OneTimePrekey(prekey_id, secret.dh_key, secret.kem_key)
+        secret, prekey_id = PrekeySecret.generate(random), identifier(random, prekeys.PREKEY_ID_BYTES)
+        prekey = prekeys.OneTimePrekey(prekey_id, secret.dh_key, secret.kem_key)
         signature = device.sign(prekey.signing_payload(user_id, device.device_id))
         return cls(secret, PublishedOneTimePrekey(prekey, signature))

@@ -8,12 +8,11 @@ from msgspec.structs import replace
 from nacl.bindings import crypto_scalarmult_base
 
 from secure_chat.e2ee.device_keys import SECRET_BYTES, Randomness
+from secure_chat.e2ee.envelope import ChainPlace
 from secure_chat.e2ee.key_schedule import agree, chain_step, root_step
 from secure_chat.e2ee.session import ReceivingChain, SendingChain, Session, SkippedKey
 from secure_chat.errors import KeyGone, SkipTooFar
 from secure_chat.limits import MAX_OLD_CHAINS, MAX_SKIPPED_AT_ONCE, MAX_SKIPPED_KEYS, SKIPPED_KEY_MS
-
-ChainPlace = tuple[bytes, int, int]  # what a header says: the sender's ratchet key of 32 bytes, PN, and N from 0
 
 
 def next_sending_key(session: Session, random: Randomness, now_ms: int) -> tuple[Session, ChainPlace, bytes]:

@@ -15,8 +15,6 @@ from secure_chat.errors import EncodingError, NumberDiffers
 ROUNDS: Final = 5200
 QR_VERSION: Final = 1
 _HASH_BYTES: Final = 32
-_GROUPS: Final = 6  # of five digits, for each side
-_GROUP_BYTES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +28,15 @@ class FingerprintParty:
 
 def safety_number(own: FingerprintParty, peer: FingerprintParty, server_id: bytes) -> str:
     """60 digits in 12 groups of five with spaces between, the same on both sides. `server_id`: 32 bytes."""
-    numbers = sorted(_digits(_fingerprint(party, server_id)) for party in (own, peer))
-    return " ".join(numbers)
+    return " ".join(sorted(_digits(_fingerprint(party, server_id)) for party in (own, peer)))
 
 
 def qr_payload(
     own: FingerprintParty, peer: FingerprintParty, server_id: bytes, sth_size: int = 0, sth_root: bytes = bytes(32)
 ) -> bytes:
     """The 105 bytes that the other's camera reads; `sth_size`, `sth_root`: the head of the key log, if one is known."""
-    writer = Writer().u8(QR_VERSION)
-    for party in (own, peer):
-        writer.rest(_fingerprint(party, server_id)[:_HASH_BYTES])
-    return writer.u64(sth_size).fixed(sth_root, 32).finish()
+    hashes = (_fingerprint(party, server_id)[:_HASH_BYTES] for party in (own, peer))
+    return Writer().u8(QR_VERSION).rest(b"".join(hashes)).u64(sth_size).fixed(sth_root, 32).finish()
 
 
 def check_qr(payload: bytes, own: FingerprintParty, peer: FingerprintParty, server_id: bytes) -> None:
@@ -50,8 +45,7 @@ def check_qr(payload: bytes, own: FingerprintParty, peer: FingerprintParty, serv
     if reader.u8() != QR_VERSION:
         raise EncodingError("This code is of a version that is not known here.")
     shown = reader.fixed(2 * _HASH_BYTES)
-    reader.u64()
-    reader.fixed(32)
+    reader.fixed(8 + 32)  # the head of the key log
     reader.end()
     expected = b"".join(_fingerprint(party, server_id)[:_HASH_BYTES] for party in (peer, own))
     if not hmac.compare_digest(shown, expected):
@@ -69,5 +63,5 @@ def _fingerprint(party: FingerprintParty, server_id: bytes) -> bytes:
 
 
 def _digits(fingerprint: bytes) -> str:
-    groups = (fingerprint[start : start + _GROUP_BYTES] for start in range(0, _GROUPS * _GROUP_BYTES, _GROUP_BYTES))
-    return " ".join(f"{int.from_bytes(group, 'big') % 100_000:05}" for group in groups)
+    numbers = (int.from_bytes(fingerprint[start : start + 5], "big") % 100_000 for start in range(0, 30, 5))
+    return " ".join(f"{number:05}" for number in numbers)

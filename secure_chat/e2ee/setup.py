@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 
+from msgspec.structs import replace
 from nacl.bindings import crypto_scalarmult_base
 
 from secure_chat.directory.device_list import FIRST_VERSION
@@ -58,23 +59,9 @@ def initiate(
     ]
     if once:
         agreed.append(agree(ephemeral, once.dh_key.raw))
-    transcript_hash = hash_transcript(own.public, peer, signed, once, init)
-    root_key, sid = setup_keys([*agreed, kem_secret], transcript_hash)
-    return Session(
-        own=own.public.address,
-        peer=peer.address,
-        peer_identity=peer.identity_key.raw,
-        sid=sid,
-        transcript_hash=transcript_hash,
-        gen=gen,
-        is_initiator=True,
-        is_reset=is_reset,
-        created_ms=now_ms,
-        root_key=root_key,
-        ratchet_secret=b"",
-        peer_ratchet=signed.dh_key.raw,
-        init=init,
-    )
+    written = transcript(own.public, peer, signed, once, init)
+    session = _session(own, peer, written, [*agreed, kem_secret], gen, now_ms)
+    return replace(session, is_initiator=True, is_reset=is_reset, peer_ratchet=signed.dh_key.raw, init=init)
 
 
 def accept(
@@ -110,25 +97,19 @@ def accept(
     if one_time:
         agreed.append(agree(one_time.secret.dh_secret, init.ek))
     kem_secret = decapsulate((one_time or signed).secret.kem_seed, init.ct)
-    transcript_hash = hash_transcript(peer, own.public, spk, otp, init)
-    root_key, sid = setup_keys([*agreed, kem_secret], transcript_hash)
-    session = Session(
-        own=own.public.address,
-        peer=peer.address,
-        peer_identity=peer.identity_key.raw,
-        sid=sid,
-        transcript_hash=transcript_hash,
-        gen=init.gen,
-        is_initiator=False,
-        is_reset=False,
-        created_ms=now_ms,
-        root_key=root_key,
-        ratchet_secret=signed.secret.dh_secret,
-        peer_ratchet=b"",
-    )
+    written = transcript(peer, own.public, spk, otp, init)
+    session = _session(own, peer, written, [*agreed, kem_secret], init.gen, now_ms)
     if not hmac.compare_digest(session.sid8, envelope.sid8):
         raise SessionMismatch
-    return session
+    return replace(session, ratchet_secret=signed.secret.dh_secret)
+
+
+def _session(own: OwnParty, peer: Party, written: bytes, agreed: list[bytes], gen: int, now_ms: int) -> Session:
+    """What both sides have in common; TH = SHA-256(T("th") || transcript)."""
+    transcript_hash = hashlib.sha256(tag("th") + written).digest()
+    root_key, sid = setup_keys(agreed, transcript_hash)
+    known = (own.public.address, peer.address, peer.identity_key.raw, sid, transcript_hash)
+    return Session(*known, gen, False, False, now_ms, root_key, b"", b"")
 
 
 def check_generation(gen: int, now_ms: int) -> None:
@@ -137,20 +118,11 @@ def check_generation(gen: int, now_ms: int) -> None:
         raise SessionAhead
 
 
-def hash_transcript(
-    initiator: Party, responder: Party, signed: SignedPrekey, one_time: OneTimePrekey | None, init: InitFields
-) -> bytes:
-    """TH, 32 bytes: SHA-256(T("th") || transcript)."""
-    return hashlib.sha256(tag("th") + transcript(initiator, responder, signed, one_time, init)).digest()
-
-
 def transcript(
     initiator: Party, responder: Party, signed: SignedPrekey, one_time: OneTimePrekey | None, init: InitFields
 ) -> bytes:
     """Everything that both sides must believe alike: 2,582 bytes, 3,806 with a one-time prekey."""
-    writer = Writer().u8(SUITE)
-    initiator.write(writer)
-    responder.write(writer)
+    writer = Writer().u8(SUITE).rest(initiator.encode()).rest(responder.encode())
     writer.rest(signed.prekey_id).rest(signed.dh_key.raw).rest(signed.kem_key.raw).u8(1 if one_time else 0)
     if one_time:
         writer.rest(one_time.encode())

@@ -28,9 +28,10 @@ from nacl.bindings import (
 )
 from nacl.exceptions import CryptoError
 
+from secure_chat.e2ee.envelope import ChainPlace
 from secure_chat.e2ee.key_schedule import HmacKey, hkdf, message_keys
 from secure_chat.e2ee.parties import Address
-from secure_chat.e2ee.ratchet import ChainPlace, next_sending_key, receiving_key
+from secure_chat.e2ee.ratchet import next_sending_key, receiving_key
 from secure_chat.e2ee.session import Session
 from secure_chat.encoding import tag
 from secure_chat.errors import ChatError

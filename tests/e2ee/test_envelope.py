@@ -32,7 +32,8 @@ def test_an_envelope_is_read_field_by_field() -> None:
     assert init.otp_id == talk.bob.once.published.prekey.prekey_id
     assert envelope.header + envelope.commitment + envelope.sealed == talk.first
     chain = (envelope.ratchet_pub, envelope.pn, envelope.n)
-    assert envelope.header == header(envelope.env_id, envelope.sender, envelope.recipient, envelope.sid8, init, chain)
+    route = (envelope.sender, envelope.recipient, envelope.sid8)
+    assert envelope.header == header(envelope.env_id, route, init, chain)
 
 
 def test_a_server_reads_the_same_in_it() -> None:

@@ -18,7 +18,7 @@ from secure_chat.e2ee.messages import open_envelope, seal
 from secure_chat.e2ee.ml_kem import decapsulate, encapsulate
 from secure_chat.e2ee.parties import OwnParty, Party
 from secure_chat.e2ee.prekey_secrets import OneTimePrekeySecret, SignedPrekeySecret
-from secure_chat.e2ee.setup import accept, check_generation, hash_transcript, initiate, transcript
+from secure_chat.e2ee.setup import accept, check_generation, initiate, transcript
 from secure_chat.encoding import tag
 from secure_chat.errors import (
     ChatError,
@@ -62,13 +62,13 @@ def test_two_sessions_have_nothing_in_common() -> None:
 @pytest.mark.parametrize(("with_once", "length"), [(True, 3806), (False, 2582)])
 def test_the_transcript_is_as_long_as_it_says_and_hashed_under_its_tag(with_once: bool, length: int) -> None:
     alice, bob = Side("alice"), Side("bob")
-    init = alice.begins(bob, with_once=with_once).init
+    session = alice.begins(bob, with_once=with_once)
+    init = session.init
     assert init is not None
     bundle = bob.bundle_for(alice, with_once=with_once)
-    arguments = (alice.party, bob.party, bundle.signed, bundle.one_time, init)
-    written = transcript(*arguments)
+    written = transcript(alice.party, bob.party, bundle.signed, bundle.one_time, init)
     assert len(written) == length
-    assert hash_transcript(*arguments) == hashlib.sha256(tag("th") + written).digest()
+    assert session.transcript_hash == hashlib.sha256(tag("th") + written).digest()
 
 
 def another(party: Party, what: str) -> Party:
