@@ -18,8 +18,7 @@ PREKEY_ID_BYTES: Final = 8
 KEM_KEY_BYTES: Final = 1184  # ML-KEM-768 encapsulation key (FIPS 203, table 3)
 SIGNED_PREKEY_BYTES: Final = 1233
 ONE_TIME_PREKEY_BYTES: Final = 1224
-LOWEST_OWNER: Final = (keys.USER_ID_FIELD, keys.DEVICE_ID_FIELD)
-_SUITE: Final = 1
+LOWEST_SUITE: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
