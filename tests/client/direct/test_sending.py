@@ -350,7 +350,7 @@ def test_to_somebody_whose_only_device_is_full_the_same_message_is_tried_again_l
 def test_after_five_hundred_messages_or_seven_days_the_next_one_opens_a_new_session(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("secure_chat.e2ee.choice.MAX_CHAIN_MESSAGES", 5)
+    monkeypatch.setattr("secure_chat.limits.MAX_CHAIN_MESSAGES", 5)
     assert MAX_CHAIN_MESSAGES == 500
     alice, bob = scene.person("alice"), Double(scene, "bob").register()
     for number in range(6):
