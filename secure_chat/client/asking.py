@@ -58,7 +58,11 @@ class Terminal:
     def line(self, prompt: str) -> str:
         """One answer, shown while it is typed. Raises `KeyboardInterrupt` at Ctrl-C and at the end of input."""
         self._write(prompt)
-        return self._read()
+        try:
+            return self._read()
+        except KeyboardInterrupt:
+            self._write("\n")  # what the shell says next begins a line
+            raise
 
     def hidden(self, prompt: str) -> str:
         """One answer that nobody sees. Raises as `line` does."""

@@ -70,6 +70,7 @@ def test_a_signal_that_ends_the_program_leaves_the_echo_on(number: signal.Signal
 def test_the_end_of_input_at_a_question_is_leaving(asked: "pexpect.spawn[str]") -> None:
     asked.expect_exact("shown: ")
     asked.sendeof()
+    asked.expect_exact("\r\n")  # what the shell says next does not stand beside the question
     asked.expect_exact("KeyboardInterrupt")
     asked.expect(pexpect.EOF)
 

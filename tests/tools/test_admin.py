@@ -350,7 +350,7 @@ def at_terminal(stopped: Stopped, *arguments: str) -> Iterator["pexpect.spawn[st
         (["frob"], ExitCode.USAGE, "invalid choice: 'frob'"),
         (["user"], ExitCode.USAGE, "ACTION"),
         (["user", "show"], ExitCode.USAGE, "NAME"),
-        (["user", "show", "zed"], ExitCode.NOT_FOUND, "There is no user zed. (user.unknown)"),
+        (["user", "show", "zed"], ExitCode.NOT_FOUND, "There is no user zed. [user.unknown]"),
         (["user", "show", "bob\udcff"], ExitCode.USAGE, "name.invalid"),
         (["user", "show", "b ob"], ExitCode.USAGE, "name.invalid"),
         (["user", "disable", "zed", "--yes"], ExitCode.NOT_FOUND, "user.unknown"),

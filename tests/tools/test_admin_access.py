@@ -51,7 +51,7 @@ def test_a_database_that_another_process_keeps_is_left_alone(
         lock.release()
     assert (done.returncode, done.stdout) == (ExitCode.RATE_LIMITED, "")
     assert "Another process works on the database in" in done.stderr
-    assert "(storage.locked)" in done.stderr
+    assert "[storage.locked]" in done.stderr
     assert "secure-chat-server status" in done.stderr
     assert " enabled " in admin(installation, "user", "list").stdout.splitlines()[-1]
 
@@ -176,7 +176,7 @@ def test_the_server_itself_turns_other_users_away_where_its_directory_does_not(o
         (installation.data).chmod(0o700)
         assert admin(installation, "user", "list").returncode == 0
     assert (done.returncode, done.stdout) == (ExitCode.PERMISSION, "")
-    assert "This user may not administer this server. (permission.denied)" in done.stderr
+    assert "This user may not administer this server. [permission.denied]" in done.stderr
     assert any(f"refused an operator's connection from user {NOBODY}" in line for line in server.errors)
 
 

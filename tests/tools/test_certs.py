@@ -115,7 +115,7 @@ def test_a_second_init_changes_nothing_and_says_so(home: Path, ready: Certificat
     before = contents(ready.path)
     again = run(home, "init", "--dir", "ready")
     assert again.returncode == ExitCode.USAGE
-    assert "nothing was changed. (certificate.exists)" in again.stderr
+    assert "nothing was changed. [certificate.exists]" in again.stderr
     assert again.stdout == ""
     assert contents(ready.path) == before
 

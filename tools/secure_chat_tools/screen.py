@@ -100,12 +100,12 @@ class Screen:
             self._say(f"{self.program}: {one_line(sentence)}")
 
     def refuse(self, error: ChatError) -> None:
-        """Why the command ends: what happened, the code, the next step."""
+        """Why the command ends: what happened, the code, the next step; in the form of all commands."""
         if self.manner.json:
             sentence, next_step = one_line(error.sentence), one_line(error.next_step)
             self._say(_json(ErrorFact(code=error.code, sentence=sentence, next_step=next_step)))
             return
-        self._say(f"! {one_line(error.sentence)} ({error.code})")
+        self._say(f"{self.program}: {one_line(error.sentence)} [{one_line(error.code)}]")
         if error.next_step:
             self._say(f"  {self.pasteable(error.next_step)}")
 
