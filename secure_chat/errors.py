@@ -890,30 +890,35 @@ class KeyChanged(ChatError):
     """This person has a new key; nothing is sent to it before it is accepted."""
 
     code = "key.changed"
+    hint = "compare: /verify USER; accept: /trust USER; drop what is held: /discard USER"
 
 
 class KeyChangedAgain(ChatError):
     """The key has changed again since it was shown: look at the new one first."""
 
     code = "key.changed_again"
+    hint = "look at the new key first: /verify USER; then /trust USER"
 
 
 class KeyNotChanged(ChatError):
     """There is nothing to accept: this person's key has not changed."""
 
     code = "key.not_changed"
+    hint = "/fingerprint USER shows the number to compare"
 
 
 class KeyContradicted(ChatError):
     """The server has shown two different device lists of one version: nothing is sent to this person."""
 
     code = "key.contradicted"
+    hint = "tell your administrator; to go on with the list that is shown now: /trust USER"
 
 
 class NumberDiffers(ChatError):
     """This is not the number of this conversation: somebody may be between you."""
 
     code = "key.number_differs"
+    hint = "read them to each other again by another way; do not accept the key before they are equal"
 
 
 class NoDeviceKeys(ChatError):
@@ -926,6 +931,7 @@ class MailboxFull(ChatError):
     """This person's devices have not fetched your last messages: the server keeps no more of them."""
 
     code = "direct.full"
+    hint = "it goes by itself once they have been fetched"
 
 
 class RecipientSelf(ChatError):

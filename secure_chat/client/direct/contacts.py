@@ -39,7 +39,9 @@ def why_held(contact: Contact) -> KeyChanged | KeyContradicted | None:
     if contact.contradicted_at:
         return KeyContradicted(f"The server has shown two different device lists of {contact.name}. Nothing is sent.")
     if contact.shown is not None:
-        return KeyChanged(f"{contact.name} has a new key. Message kept, not sent.")
+        name = contact.name
+        hint = f"compare: /verify {name} · accept: /trust {name} · drop: /discard {name}"
+        return KeyChanged(f"{name} has a new key. Message kept, not sent.", hint=hint)
     return None
 
 

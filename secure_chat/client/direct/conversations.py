@@ -55,11 +55,10 @@ def page(desk: Desk, name: str, before: int | None, count: int) -> tuple[tuple[D
 def mark_read(desk: Desk, name: str, row: int) -> None:
     """The person has seen the conversation up to this row."""
     conversation = desk.conversation(name)
-    if row <= conversation.read_row and conversation.unread == 0:
+    if row <= conversation.read_row:
         return
-    unread = sum(not message.own for _, message in desk.messages(name, after=row, limit=conversation.unread))
-    read_row = max(row, conversation.read_row)
-    desk.put_conversation(dataclasses.replace(conversation, read_row=read_row, unread=unread))
+    unread = sum(not message.own for _, message in desk.messages(name, after=row))
+    desk.put_conversation(dataclasses.replace(conversation, read_row=row, unread=unread))
 
 
 def summary(desk: Desk, contact: Contact) -> ContactRow:
