@@ -51,6 +51,13 @@ MUTATIONS: Final = (
         "tests/e2ee/test_setup.py::test_an_altered_or_stripped_kem_ciphertext_is_refused",
     ),
     Mutation(
+        6,
+        "secure_chat/e2ee/envelope.py",
+        "version != VERSION or suite != SUITE or kind not in (TYPE_INIT, TYPE_NORMAL)",
+        "version != VERSION or kind not in (TYPE_INIT, TYPE_NORMAL)",
+        "tests/e2ee/test_envelope.py::test_an_envelope_with_a_field_that_nobody_writes_is_refused",
+    ),
+    Mutation(
         7,
         _LISTS,
         "    if not hmac.compare_digest(candidate.device_list.prev_hash, previous.digest):",
@@ -107,6 +114,20 @@ MUTATIONS: Final = (
         "tests/client/vault/test_wraps.py::test_lowered_and_giant_parameters_are_refused_before_any_work",
     ),
     Mutation(
+        32,
+        "secure_chat/protocol/envelope_header.py",
+        "        if length <= size:\n            return size",
+        "        pass",
+        "tests/e2ee/test_content.py::test_all_short_texts_and_small_kinds_are_of_one_size",
+    ),
+    Mutation(
+        35,
+        "secure_chat/e2ee/hidden.py",
+        '        return f"<{type(self).__name__}>"',
+        "        return super().__repr__()",
+        f"{_OF_MESSAGES}::test_no_key_and_no_text_shows_in_repr",
+    ),
+    Mutation(
         38,
         _LISTS,
         "    _check_against_seen(candidate.device_list, {*previous.device_list.seen_devices(), *seen})\n",
@@ -135,6 +156,13 @@ MUTATIONS: Final = (
         "tests/protocol/test_authentication.py::test_a_proof_for_anything_else_is_refused",
     ),
     Mutation(
+        45,
+        _RATCHET,
+        "        if key.n == n and key.kept_ms > now_ms - SKIPPED_KEY_MS:",
+        "        if key.n == n:",
+        "tests/e2ee/test_ratchet.py::test_a_skipped_key_expires_after_35_days",
+    ),
+    Mutation(
         49,
         "secure_chat/encoding.py",
         '        raise EncodingError("An identifier is all zero.")',
@@ -151,8 +179,8 @@ MUTATIONS: Final = (
     Mutation(
         51,
         "secure_chat/e2ee/choice.py",
-        "(chain.next_n >= MAX_CHAIN_MESSAGES or now_ms - chain.started_ms >= MAX_CHAIN_AGE_MS)",
-        "now_ms - chain.started_ms >= MAX_CHAIN_AGE_MS",
+        "chain.next_n >= limits.MAX_CHAIN_MESSAGES or now_ms - chain.started_ms >= limits.MAX_CHAIN_AGE_MS",
+        "now_ms - chain.started_ms >= limits.MAX_CHAIN_AGE_MS",
         f"{_OF_MESSAGES}::test_message_501_wants_a_new_session",
     ),
     Mutation(
@@ -163,11 +191,25 @@ MUTATIONS: Final = (
         "tests/e2ee/test_setup.py::test_a_session_from_two_days_ahead_is_refused_before_any_key_work",
     ),
     Mutation(
+        66,
+        "secure_chat/e2ee/safety_number.py",
+        ".text(party.name)",
+        "",
+        "tests/e2ee/test_safety_number.py::test_another_name_user_server_or_key_has_another_number",
+    ),
+    Mutation(
         69,
         "secure_chat/e2ee/parties.py",
-        "        if any(key.point == self.public.dh_key.point for key in keys):",
-        "        if any(key.raw == self.public.dh_key.raw for key in keys):",
+        "        if any(key.point == self.public.dh_key.point for key in others):",
+        "        if any(key.raw == self.public.dh_key.raw for key in others):",
         "tests/e2ee/test_bundles.py::test_a_key_of_this_device_is_refused_in_each_of_its_forms",
+    ),
+    Mutation(
+        72,
+        _MESSAGES,
+        "    if session.closed or needs_new_session(session, now_ms):",
+        "    if needs_new_session(session, now_ms):",
+        f"{_OF_MESSAGES}::test_after_a_session_close_late_messages_open_and_nothing_more_is_sent",
     ),
     Mutation(
         74,

@@ -63,3 +63,11 @@ def test_nothing_is_missed_in_an_unspoiled_copy(copy: Path) -> None:
 
 def test_there_are_as_many_as_there_should_be_each_of_another_number() -> None:
     assert len({mutation.number for mutation in MUTATIONS}) == len(MUTATIONS) >= WANTED
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.title)
+def test_each_check_stands_in_the_source_and_its_test_in_the_tests(mutation: Mutation) -> None:
+    """Cheap, so that who changes the source learns of it at once."""
+    assert mutation.before in (ROOT / mutation.path).read_text(encoding="utf-8")
+    file, _, name = mutation.test.partition("::")
+    assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8")
