@@ -16,7 +16,8 @@ _EVENED_OUT: Final = (
     (re.compile(r"\b(localhost|127\.0\.0\.1):\d+\b"), r"\1:7443"),
     (re.compile(r"\bpid=\d+\b"), "pid=4711"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b"), "2026-05-03 10:02"),
-    (re.compile(r"^\d\d:\d\d (?=#)", re.MULTILINE), "10:02 "),
+    (re.compile(r"^\d\d:\d\d (?=[#\[])", re.MULTILINE), "10:02 "),
+    (re.compile(r"\bnew since \d\d:\d\d$", re.MULTILINE), "new since 10:02"),
 )
 _DAY: Final = re.compile(r"^--- \w+day, .* ---$")  # stands on the screen when midnight came in between
 _BLOCK: Final = re.compile(r"<!-- (?P<name>\w+): .*?-->\n```console\n(?P<text>.*?)```\n", re.DOTALL)

@@ -16,8 +16,9 @@ from tests.end_to_end.conversation import LINK, blocks_of_readme, evened_out, go
 from tests.support.command import PATIENCE_SECONDS, home
 
 PASSPHRASE = "correct horse battery staple"
-TERMINALS = ("server", "alice", "invite", "bob")
+TERMINALS = ("server", "alice", "invite", "bob", "back")
 COLUMNS = 400  # no line of the transcript is folded
+BACK = "secure-chat --profile bob"  # both have their profiles below one home here
 PROGRAMS = Path(sys.executable).parent  # where an installation puts the commands
 
 
@@ -33,6 +34,7 @@ class Place:
             "PATH": f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}",
             # The README says nothing of it: two servers on one machine cannot have the same port.
             "SECURE_CHAT_SERVER_LISTEN_PORT": "0",
+            "SECURE_CHAT_SERVER_PRESENCE_GRACE_SECONDS": "0",  # nor that who leaves counts as online for half a minute
             "NO_COLOR": "1",
         }
 
@@ -133,14 +135,32 @@ def talk(place: Place, server: Serving) -> Conversation:
             alice.sees(r"#lobby \* bob waves$")
             alice.enter("/users")
             alice.sees("  bob +member +online$")
+            bob.enter("/msg alice can you keep a secret?")
+            alice.sees(r"\[bob, end-to-end, unverified\] bob: can you keep a secret\?$")
+            alice.enter("/reply better than the server, which cannot read this")
+            bob.sees(r"\[alice, end-to-end, unverified\] alice: better than the server, which cannot read this$")
             bob.enter("/quit")
             assert bob.ends() == ExitCode.OK
             shown["bob"] = transcript(bobs_command, bob)
-        alice.is_at("#lobby >")
+        alice.sees(r"^\* bob is offline$")
+        alice.enter("/msg bob")
+        alice.is_at("bob (end-to-end) >")
+        alice.enter("the keys are with the neighbour")
+        alice.sees("it waits at the server, which cannot read it$")
         alice.enter("!exit")
         assert alice.ends() == ExitCode.OK
         shown["alice"] = transcript(alices_command, alice)
-    return Conversation(place, shown, alice.text + bob.text)
+    with place.terminal(BACK) as again:
+        again.sees("^Passphrase of bob@localhost:[0-9]+:$")
+        again.enter(PASSPHRASE)
+        again.sees("alice: the keys are with the neighbour$")
+        again.is_at("#lobby >")
+        again.enter("/reply found them")
+        again.sees("bob: found them$")
+        again.enter("/quit")
+        assert again.ends() == ExitCode.OK
+        shown["back"] = transcript(BACK, again)
+    return Conversation(place, shown, alice.text + bob.text + again.text)
 
 
 @pytest.fixture(scope="module")

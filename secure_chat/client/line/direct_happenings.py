@@ -6,7 +6,7 @@ from typing import Final
 from secure_chat.client.direct import events as e
 from secure_chat.client.events import Answer
 from secure_chat.client.line.context import Context
-from secure_chat.client.line.direct_lines import peer_piece
+from secure_chat.client.line.direct_lines import conversation_piece
 from secure_chat.client.line.lines import Piece, Style, warning
 from secure_chat.client.line.suggestions import explained
 from secure_chat.client.line.times import Days
@@ -28,12 +28,16 @@ class DirectHappenings:
         self._clock = clock
         self._held_back: list[e.DirectHeard] | None = None  # while what was unread before the start is fetched
         self._fetching = 0
+        self._announced: set[str] = set()  # whose rows that waited were announced on this connection
         self._said_waiting: set[str] = set()  # people who are offline, of whom it was said
 
     # --- the start -------------------------------------------------------------------------------
 
-    def begin(self) -> None:
-        """There is a connection for the first time: show what was received before and not read."""
+    def connected(self, *, again: bool) -> None:
+        """There is a connection; for the first time, what was received before and not read is shown."""
+        self._announced.clear()
+        if again:
+            return
         self._held_back = []
         self._fetching = 1
         self._context.expect(self._context.client.contacts(), self._contacts_known, lambda _error: self._fetched())
@@ -65,16 +69,22 @@ class DirectHappenings:
         context.expect(ticket, found, lambda _error: self._fetched())
 
     def _show_unread(self, contact: e.ContactRow, messages: tuple[e.DirectMessage, ...]) -> None:
-        context = self._context
-        since = context.room_lines.times.since(messages[0].time, context.now_ms())
         rest = ""
         if contact.unread > len(messages):
-            rest = f"; the last {len(messages)} follow, /history has the others"
-        piece = peer_piece(contact.name, contact.state)
-        context.say(piece, f" · {contact.unread:,} new since {since}{rest}")
+            rest = f"; the last {len(messages)} of {contact.unread:,} follow, /history has the others"
+        self._announce(messages[0], rest)
         for message in messages:
             self._draw(message)
-        context.rings = True
+        self._context.rings = True
+
+    def _announce(self, first: e.DirectMessage, rest: str = "") -> None:
+        """Say once that what follows was not heard as it happened."""
+        context = self._context
+        if first.peer in self._announced:
+            return
+        self._announced.add(first.peer)
+        since = context.room_lines.times.since(first.time, context.now_ms())
+        context.say(conversation_piece(first), f" · new since {since}{rest}")
 
     def _fetched(self) -> None:
         self._fetching -= 1
@@ -113,6 +123,8 @@ class DirectHappenings:
         message = heard.message
         if message.row <= self._context.conversation(message.peer).shown:
             return  # drawn with what was unread at the start
+        if heard.late and not message.own:
+            self._announce(message)
         self._draw(message)
         if not message.own:
             self._context.rings = True

@@ -79,10 +79,5 @@ def caveat(message: DirectMessage) -> str | None:
 
 def conversation_piece(message: DirectMessage) -> Piece:
     """Whose conversation a row is of, who can read it, and what is known of the key."""
-    return peer_piece(message.peer, message.trust)
-
-
-def peer_piece(peer: str, trust: Trust) -> Piece:
-    """A conversation as it is drawn before what is said in it."""
-    style = Style.WARNING if trust in (Trust.CHANGED, Trust.QUARANTINED) else Style.DIRECT
-    return Piece(f"[{one_line(peer)}, end-to-end, {TRUST_WORDS[trust]}]", style)
+    style = Style.WARNING if message.trust in (Trust.CHANGED, Trust.QUARANTINED) else Style.DIRECT
+    return Piece(f"[{one_line(message.peer)}, end-to-end, {TRUST_WORDS[message.trust]}]", style)

@@ -115,13 +115,13 @@ class Happenings:
     def _connected(self, event: e.Connected) -> None:
         context = self._context
         context.show(*context.connection.connected(event, len(context.own_lines)))
+        self._direct.connected(again=event.again)
         self._expected = set(event.rooms)
         for room in event.rooms:
             if context.places.get(room) is None:
                 context.places.enter(Place(room, draft=context.drafts.pop(room, "")))
         if not event.again:
             self._introduce(event)
-            self._direct.begin()
         context.settle()
         if not event.again and not context.prompt_text.can_be_set:
             self._say_where()  # there is no prompt that names it

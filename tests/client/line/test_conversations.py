@@ -379,7 +379,7 @@ def test_what_was_received_before_and_not_read_is_announced_and_shown_first() ->
     assert not is_settled(alice)
     found = d.ConversationFound("bob", (row("one", number=3, at=TEN - 13 * MINUTE), row("two", number=7)), earlier=True)
     assert alice.is_told("conversation", found) == [
-        "* [bob, end-to-end, unverified] · 2 new since 09:47",
+        "* [bob, end-to-end, unverified] · new since 09:47",
         "09:47 [bob, end-to-end, unverified] bob: one",
         "10:00 [bob, end-to-end, unverified] bob: two",
         "10:00 [bob, end-to-end, unverified] bob: three",
@@ -402,7 +402,7 @@ def test_more_unread_than_is_shown_is_said_to_be_more() -> None:
     assert alice.asks() == ("conversation", "bob", None, MAX_UNREAD_AT_START)
     rows = tuple(row("x", number=number) for number in range(1, MAX_UNREAD_AT_START + 1))
     drawn = alice.is_told("conversation", d.ConversationFound("bob", rows, earlier=True))
-    assert drawn[0].endswith("512 new since 10:00; the last 200 follow, /history has the others")
+    assert drawn[0].endswith("new since 10:00; the last 200 of 512 follow, /history has the others")
 
 
 def test_what_is_held_is_named_at_the_start() -> None:
@@ -415,6 +415,18 @@ def test_what_is_held_is_named_at_the_start() -> None:
     ]
     alice.types("/go dave")
     assert alice.prompt == "dave (key changed: messages are held) >"
+
+
+def test_what_waited_at_the_server_is_announced_once_for_each_person_and_connection(alice: Person) -> None:
+    first = alice.hears(heard_row(row("one"), late=True), heard_row(row("two", number=2), late=True))
+    assert first == [
+        "* [bob, end-to-end, unverified] · new since 10:00",
+        "10:00 [bob, end-to-end, unverified] bob: one",
+        "10:00 [bob, end-to-end, unverified] bob: two",
+    ]
+    alice.hears(e.Disconnected(ConnectionLost(), 1.0))
+    alice.hears(e.Connected(SERVER, OWN_NAME, "member", resumed=True, again=True, rooms=("lobby",)), entered("lobby"))
+    assert len(alice.hears(heard_row(row("three", number=3), late=True))) == 2
 
 
 def test_conversations_that_cannot_be_listed_hold_nothing_up() -> None:
