@@ -21,6 +21,7 @@ from benchmarks.crowd import Crowd, enter
 from benchmarks.end_to_end import measure_encryption
 from benchmarks.letters import Correspondent, correspond
 from benchmarks.measure import LOAD_CPU, SERVER_CPU, cpu_of, pin, resident_bytes
+from benchmarks.waiting_mail import open_waiting_mail
 from tests.support.installation import Installation, ServerProcess
 from tests.support.terminal import CLIENT, PersonAtTerminal, leave
 from tests.support.wire_client import WireClient
@@ -168,6 +169,11 @@ def encryption() -> list[Figure]:
     ]
 
 
+def waiting_mail() -> list[Figure]:
+    """A client's way of what waited for it, with the vault's commits."""
+    return [Figure("open 100 waiting messages", open_waiting_mail() * 1000, "ms with the vault's commits", 100.0)]
+
+
 def start_times() -> list[Figure]:
     """How long a person waits for the client: for its help, and from the start to the prompt."""
     helps = [seconds_of([*CLIENT, "--help"]) for _ in range(STARTS)]
@@ -209,6 +215,7 @@ SCENARIOS: Final[dict[str, Callable[[], list[Figure]]]] = {
     "churn": churn,
     "attack": attack,
     "e2ee": encryption,
+    "open100": waiting_mail,
     "start": start_times,
 }
 

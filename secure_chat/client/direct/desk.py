@@ -73,6 +73,7 @@ class Desk:
         self._hidden: dict[tuple[str, str], str] = {}
         self.touched: set[str] = set()  # names of whom something has changed
         self.changed_devices: dict[tuple[bytes, int], PeerDevice | None] = {}
+        self.seen_envelopes: set[str] = set()  # that were dealt with in this transaction
         self.wanted_lists: set[bytes] = set()  # users who have a newer device list than the known one
         self.events: list[Event] = []  # to be told once the transaction is on the disk
 
@@ -154,8 +155,8 @@ class Desk:
         self._ledger.put(SELF, ledger)
 
     def put_message(self, name: str, row: int, message: StoredMessage) -> None:
-        """Keep a row of a conversation."""
-        self.transaction.put(MESSAGES, self._numbered(MESSAGES, name, row), message)
+        """Keep a new row of a conversation."""
+        self.transaction.insert(MESSAGES, self._numbered(MESSAGES, name, row), message)
 
     def messages(
         self, name: str, *, after: int = 0, before: int | None = None, limit: int | None = None

@@ -70,10 +70,11 @@ class Direct:
         )
         self._sender = Sender(office, requests, own, random, now_ms, clock)
         receiver = Receiver(own, self._keys.prekeys, now_ms)
+        self._seen = receiver.seen
         self._mailbox = Mailbox(office, requests, receiver, now_ms, clock)
         self._mailbox.lists_changed = self._sender.advance_all
         self._duties = Duties(office, self._sender, now_ms)
-        self._tidying = Tidying(office, now_ms, clock)
+        self._tidying = Tidying(office, receiver.seen, now_ms, clock)
         self._lookups = Lookups(office, requests, own, now_ms)
         self._decisions = Decisions(office, self._sender, own, now_ms)
         with office.desk() as desk:
@@ -255,6 +256,7 @@ class Direct:
 
     def _done(self, desk: Desk) -> None:
         """A transaction has ended: what others must know of it."""
+        self._seen.committed(desk)
         self._duties.noted(desk)
         for user_id in desk.wanted_lists:
             self._mailbox.fetch_lists(user_id)

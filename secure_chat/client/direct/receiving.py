@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from secure_chat.client.direct import contacts, envelopes_seen, unreadable
+from secure_chat.client.direct import contacts, unreadable
 from secure_chat.client.direct.contents import Contents, Received
 from secure_chat.client.direct.conversations import add_row
 from secure_chat.client.direct.desk import Desk
+from secure_chat.client.direct.envelopes_seen import EnvelopesSeen
 from secure_chat.client.direct.events import DirectHeard, MessageKind, Trust
 from secure_chat.client.direct.own import Own
 from secure_chat.client.direct.own_prekeys import OwnPrekeys
@@ -64,6 +65,7 @@ class Receiver:
         self._now_ms = now_ms
         self._contents = Contents(own, now_ms)
         self.failed_opens = unreadable.FailedOpens()
+        self.seen = EnvelopesSeen()
 
     def receive(self, desk: Desk, arrival: Arrival) -> Verdict:
         """Open one. Whatever cannot be opened leaves a row that says why; errors of the vault are raised."""
@@ -73,7 +75,7 @@ class Receiver:
             or envelope.sender.user_id == envelope.recipient.user_id
         ):
             return Verdict.DONE  # not for this device, or from one that this version does not know: never opened
-        if envelopes_seen.is_seen(desk, envelope.env_id, self._now_ms()):
+        if self.seen.has(desk, envelope.env_id):
             return Verdict.DONE
         peer = desk.peer(envelope.sender.user_id)
         contact = None if peer is None else desk.contact(peer.name)
@@ -89,7 +91,7 @@ class Receiver:
             self._refuse(desk, arrival, contact)
         else:
             self._open(desk, arrival, _Sender(peer, contact, *known))
-        envelopes_seen.add(desk, envelope.env_id, self._now_ms())
+        self.seen.add(desk, envelope.env_id, self._now_ms())
         return Verdict.DONE
 
     def _refuse(self, desk: Desk, arrival: Arrival, contact: Contact) -> None:
@@ -137,10 +139,15 @@ class Receiver:
     def _with_session(self, device: PeerDevice, opened: Opened, *, answers: bool) -> PeerDevice:
         now, session = self._now_ms(), opened.session
         sessions = (*(each for each in device.sessions if each.sid != session.sid), session)
-        superseded = choice.superseded(sessions, now)
-        kept = tuple(each for each in sessions if each not in superseded)
+        if len(sessions) > len(device.sessions):
+            superseded = choice.superseded(sessions, now)
+            sessions = tuple(each for each in sessions if each not in superseded)
         device = dataclasses.replace(
-            unreadable.message_opened(device), sessions=kept, generation=max(device.generation, session.gen)
+            device,
+            sessions=sessions,
+            generation=max(device.generation, session.gen),
+            opening_due=0,  # something has opened: all is well
+            opening_pause=0,
         )
         if answers and not device.ack_due and choice.owes_ack(session):
             device = dataclasses.replace(device, ack_due=now + ACK_SECONDS * 1000)

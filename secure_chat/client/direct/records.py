@@ -5,6 +5,7 @@ conversation.
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from secure_chat.client.direct.events import MessageKind, Trust
@@ -45,6 +46,12 @@ class Contact:
         return Trust.VERIFIED if self.verified else Trust.UNVERIFIED
 
 
+@lru_cache(maxsize=256)
+def _read(signed_list: bytes) -> AcceptedDeviceList:
+    """A list that was accepted and stored; the same ones are asked for with each message."""
+    return AcceptedDeviceList.from_own_store(signed_list)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownVersion:
     """A version of a device list that was accepted, and its hash."""
@@ -71,12 +78,12 @@ class Peer:
     @property
     def accepted_list(self) -> AcceptedDeviceList | None:
         """The newest list under the pinned identity."""
-        return AcceptedDeviceList.from_own_store(self.accepted) if self.accepted else None
+        return _read(self.accepted) if self.accepted else None
 
     @property
     def shown_list(self) -> AcceptedDeviceList | None:
         """The newest list, when it is under an identity that nobody has accepted."""
-        return AcceptedDeviceList.from_own_store(self.shown) if self.shown else None
+        return _read(self.shown) if self.shown else None
 
     @property
     def newest_list(self) -> AcceptedDeviceList | None:

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
-from secure_chat.client.direct import envelopes_seen
 from secure_chat.client.direct.desk import Desk
+from secure_chat.client.direct.envelopes_seen import EnvelopesSeen
 from secure_chat.client.direct.office import Office
 from secure_chat.e2ee import choice
 from secure_chat.e2ee.ratchet import without_expired_keys
@@ -14,9 +14,12 @@ from secure_chat.limits import TIDY_SECONDS
 class Tidying:
     """Now and then a small piece, on the network thread."""
 
-    def __init__(self, office: Office, now_ms: Callable[[], int], clock: Callable[[], float]) -> None:
+    def __init__(
+        self, office: Office, seen: EnvelopesSeen, now_ms: Callable[[], int], clock: Callable[[], float]
+    ) -> None:
         """`clock`: seconds, as of `Requests`."""
         self._office = office
+        self._seen = seen
         self._now_ms = now_ms
         self._clock = clock
         self._next = 0.0
@@ -30,7 +33,7 @@ class Tidying:
         if self._clock() < self._next:
             return
         with self._office.desk() as desk:
-            more = envelopes_seen.forget_old(desk, self._now_ms())
+            more = self._seen.forget_old(desk, self._now_ms())
             if not more:
                 self._forget_keys(desk)
         self._next = self._clock() + (0.0 if more else TIDY_SECONDS)

@@ -84,8 +84,3 @@ def session_opened(device: PeerDevice, now_ms: int) -> PeerDevice:
     pause = device.opening_pause * 2 or OPENING_PAUSE_SECONDS * 1000
     pause = min(pause, OPENING_LONGEST_PAUSE_SECONDS * 1000)
     return dataclasses.replace(device, opening_due=0, opened_at=now_ms, opening_pause=pause)
-
-
-def message_opened(device: PeerDevice) -> PeerDevice:
-    """The device after one of its messages opened: all is well."""
-    return dataclasses.replace(device, opening_due=0, opening_pause=0)

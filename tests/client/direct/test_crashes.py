@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from secure_chat.client.direct import envelopes_seen
 from secure_chat.client.direct.desk import Desk
+from secure_chat.client.direct.envelopes_seen import EnvelopesSeen
 from secure_chat.client.direct.events import DirectRefused
 from secure_chat.client.direct.records import MESSAGES
 from secure_chat.e2ee.bodies import TextBody
@@ -199,7 +199,7 @@ def test_when_the_disk_fails_at_a_commit_nothing_leaves_that_is_not_on_it(scene:
         with alice.vault.transaction() as transaction:
             desk = Desk(transaction)
             kept = [part.envelope for each in desk.outgoing("bob") for part in each.parts]
-            seen = [env_id for env_id in named if envelopes_seen.is_seen(desk, env_id, scene.clock.now_ms())]
+            seen = [env_id for env_id in named if EnvelopesSeen().has(desk, env_id)]
             own = [message.text for _, message in desk.messages("bob") if message.own]
         assert seen == named
         assert all(envelope in kept or f"text {at}" in own for envelope in sent)
