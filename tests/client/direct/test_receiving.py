@@ -25,6 +25,7 @@ def forget_envelopes(talker: Talker) -> None:
     with talker.vault.transaction() as transaction:
         for row_id, _ in transaction.scan(SEEN_ENVELOPES):
             transaction.delete(SEEN_ENVELOPES, row_id)
+    talker.direct._seen._known = None  # read anew
 
 
 def deliver(scene: Scene, to: Talker, envelope: bytes, sender: Double) -> None:
