@@ -1,7 +1,7 @@
 # Two commands on a fresh machine: `make run` and `make test`. Each sets up what it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-all coverage check bench lock map clean
+.PHONY: help run demo test test-long test-all coverage check bench lock map clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
@@ -28,6 +28,9 @@ help: ## what can be made
 
 run: $(READY) ## a server on loopback, with authority, certificate, database and an administrator's invite
 	@exec $(BIN)/secure-chat-server quickstart --data var --certs certs
+
+demo: $(READY) ## a throw-away server, two people, two messages, and what the server kept of them
+	@$(BIN)/secure-chat demo
 
 test: $(READY) ## all tests but the long ones
 	@$(BIN)/python -m pytest -q $(SPREAD) $(PYTEST_ARGS)

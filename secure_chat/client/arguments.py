@@ -142,6 +142,9 @@ class _Commands:
         self._history()
         self._search()
         self._add("status", "how this profile and its server are", "status", "status --json", "status --profile alice")
+        self._add(
+            "demo", "show a message on its way, and what a server keeps of it", "demo", "demo --json", "demo --no-color"
+        )
         self._config()
 
     def _add(self, name: str, meaning: str, *examples: str) -> _Parser:

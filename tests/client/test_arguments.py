@@ -14,7 +14,7 @@ from secure_chat.errors import UsageInvalid
 from secure_chat.exit_codes import ExitCode
 from tests.support.command import home
 
-COMMANDS = "join login logout passwd invite send read rooms users history search status config".split()
+COMMANDS = "join login logout passwd invite send read rooms users history search status demo config".split()
 # What must not be loaded to print a help text: each costs more than all the rest.
 HEAVY = ("nacl", "cryptography", "sqlite3", "ssl", "prompt_toolkit", "msgspec", "platformdirs", "precis_i18n", "shtab")
 

@@ -110,7 +110,7 @@ def test_keys_swapped_at_first_contact_show_when_the_numbers_are_compared(
         assert shown.state is Trust.UNVERIFIED
 
 
-def test_keys_swapped_later_hold_what_is_written_and_none_of_it_is_sent(
+def test_s2_3_not_keys_swapped_unnoticed_what_is_written_then_is_held_and_none_of_it_sent(
     installation: Installation, server: ServerProcess, tmp_path: Path
 ) -> None:
     liar = Liar(installation.people["dan"], later=True)

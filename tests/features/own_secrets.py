@@ -13,7 +13,7 @@ from secure_chat.client.vault.wraps import VAULT_TAG, Header
 from secure_chat.names import prepare_passphrase
 from tests.features.machine import Machine
 
-SOME: Final = 2  # of a hundred one-time prekeys, all made alike
+SOME: Final = 1  # of a hundred one-time prekeys, all made alike
 
 
 def secrets_of(machine: Machine, passphrase: str) -> dict[str, bytes]:

@@ -96,6 +96,10 @@ def _of_this_machine(command: str) -> Command | None:
         from secure_chat.client.one_shot import status
 
         return status
+    if command == "demo":
+        from secure_chat.client.one_shot import demo
+
+        return demo
     if command == "config":
         from secure_chat.client.one_shot import config
 

@@ -202,6 +202,12 @@ class StatusRecord(Record, tag="status", frozen=True, kw_only=True):
     contacts: list[ContactRecord] = []
 
 
+class DemoRecord(Record, tag="demo", frozen=True, kw_only=True):
+    """One line of `demo`."""
+
+    text: str
+
+
 class SettingRecord(Record, tag="setting", frozen=True, kw_only=True):
     """One setting in force."""
 
