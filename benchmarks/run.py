@@ -28,7 +28,7 @@ from tests.support.wire_client import WireClient
 
 TEXT: Final = "hello there, this is a message of one hundred characters, the way people write them in a room of it"
 SENDERS: Final = 10
-LETTER_WRITERS: Final = 12
+LETTER_WRITERS: Final = 40
 ROOM: Final = "bench"
 SETTLE_SECONDS: Final = 3.0
 STARTS: Final = 5
