@@ -28,7 +28,7 @@ from tests.support.wire_client import WireClient
 
 TEXT: Final = "hello there, this is a message of one hundred characters, the way people write them in a room of it"
 SENDERS: Final = 10
-LETTER_WRITERS: Final = 40
+LETTER_WRITERS: Final = 12
 ROOM: Final = "bench"
 SETTLE_SECONDS: Final = 3.0
 STARTS: Final = 5
@@ -208,8 +208,8 @@ SCENARIOS: Final[dict[str, Callable[[], list[Figure]]]] = {
     "fanout500": lambda: fanout(500, 4, 8.0, 1.6, "fan-out to 500"),
     "fanout1000": lambda: fanout(1000, 4, 8.0, 1.6, "fan-out to 1,000"),
     "flood1000": lambda: fanout(1000, 40, 8.0, 0.6, "flood to 1,000"),
-    "dm": lambda: relay(4, 6.0, 60.0, "relay of direct messages"),
-    "dm1": lambda: relay(1, 4.0, None, "relay, one under way each"),
+    "dm": lambda: relay(16, 6.0, 60.0, "relay of direct messages"),
+    "dm4": lambda: relay(4, 4.0, None, "relay, four under way each"),
     "idle": idle,
     "resume": resume,
     "churn": churn,

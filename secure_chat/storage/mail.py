@@ -47,6 +47,7 @@ class MailState:
         self.waiting: dict[DeviceKey, dict[DeviceKey, int]] = {}
         self.pairs: set[Pair] = set()  # not all of them
         self.places: dict[EnvelopeKey, Place] = {}  # by recipient; of some of what waits
+        self.recent: dict[EnvelopeKey, SentEnvelope] = _in_the_log(database)  # by sender; not in their table yet
         self.envelope_ids: set[bytes] | None = _known_ids(
             database
         )  # with their senders; None: more than are remembered
@@ -77,15 +78,28 @@ class MailState:
         if self.waiting.pop(recipient, None) is not None:
             self.places = {key: place for key, place in self.places.items() if key[:2] != recipient}
 
-    def adopt(self, sent: Iterable[EnvelopeKey], places: Mapping[EnvelopeKey, Place]) -> None:
+    def adopt(self, sent: Mapping[EnvelopeKey, SentEnvelope], places: Mapping[EnvelopeKey, Place]) -> None:
         """The disk has these."""
-        if self.envelope_ids is not None:
-            self.envelope_ids.update([_SENT_AS(*key) for key in sent])
-            if len(self.envelope_ids) > MAX_KNOWN_ENVELOPES:
-                self.envelope_ids = None
+        self.recent.update(sent)
         if len(self.places) + len(places) > MAX_KNOWN_PLACES:
             self.places.clear()
         self.places.update(places)
+
+    def move_ids(self, database: Database) -> None:
+        """Put the ids that are in the log alone into their table, in a transaction of its own.
+
+        A table of random ids takes a page for each of its rows; many at a time share some.
+        """
+        with database.transaction():
+            mark = _moved(database)
+            database.execute(queries.MOVE, mark=mark)
+            database.execute(queries.FORGET_DIGESTS, mark=mark)
+            database.execute(queries.SET_MOVED, row=self.newest)
+        if self.envelope_ids is not None:
+            self.envelope_ids.update([_SENT_AS(*key) for key in self.recent])
+            if len(self.envelope_ids) > MAX_KNOWN_ENVELOPES:
+                self.envelope_ids = None
+        self.recent.clear()
 
     def forget_ids(self, sent: Iterable[EnvelopeKey]) -> None:
         """These are sent no more, each by this sender."""
@@ -97,6 +111,18 @@ class MailState:
         if len(self.pairs) + len(pairs) > MAX_KNOWN_PAIRS:
             self.pairs.clear()
         self.pairs |= pairs
+
+
+def _in_the_log(database: Database) -> dict[EnvelopeKey, SentEnvelope]:
+    return {
+        (account, device, envelope_id): SentEnvelope(digest, time)
+        for account, device, envelope_id, digest, time in database.all(queries.IN_THE_LOG, mark=_moved(database))
+    }
+
+
+def _moved(database: Database) -> int:
+    row = database.one(queries.MOVED)
+    return row[0] if row else 0
 
 
 def _known_ids(database: Database) -> set[bytes] | None:
@@ -120,7 +146,6 @@ class MailDraft:
         self._pairs: set[Pair] = set()
         self._mail_rows: list[tuple[Value, ...]] = []
         self._log_rows: list[tuple[Value, ...]] = []
-        self._sent_rows: list[tuple[Value, ...]] = []
         self._delivered_rows: list[tuple[Value, ...]] = []
         self._removed_rows: list[tuple[Value, ...]] = []
 
@@ -151,7 +176,8 @@ class MailDraft:
     def sent(self, sender: DeviceKey, envelope_id: bytes) -> SentEnvelope | None:
         """What this device has sent under this id, in this batch or in the last 48 hours."""
         account, device = sender
-        sent = self._sent.get((account, device, envelope_id))
+        key = (account, device, envelope_id)
+        sent = self._sent.get(key) or self._state.recent.get(key)
         if sent is not None:
             return sent
         ids = self._state.envelope_ids
@@ -185,8 +211,9 @@ class MailDraft:
         to_account, to_device = recipient
         self._waiting[recipient, sender] = self.waiting(recipient, sender) + 1
         self._mail_rows.append((mail_id, to_account, to_device, envelope_id, from_account, from_device, now, frame))
-        self._log_rows.append((mail_id, envelope_id, from_account, from_device, to_account, to_device, size, now, None))
-        self._sent_rows.append((from_account, from_device, envelope_id, digest, now))
+        self._log_rows.append(
+            (mail_id, envelope_id, from_account, from_device, to_account, to_device, size, now, None, digest)
+        )
         self._sent[from_account, from_device, envelope_id] = SentEnvelope(digest, now)
         self._places[to_account, to_device, envelope_id] = (mail_id, sender)
         return mail_id
@@ -237,7 +264,6 @@ class MailDraft:
         for statement, rows in (
             (queries.ADD_MAIL, self._mail_rows),
             (queries.ADD_TO_LOG, self._log_rows),
-            (queries.ADD_SENT, self._sent_rows),
             (queries.END_MAIL, self._removed_rows),
             (queries.SET_DELIVERED, self._delivered_rows),
         ):

@@ -29,6 +29,7 @@ class Maintenance:
     def __init__(self, database: Database, sent_ids: SentIds, mail: MailState) -> None:
         self._database = database
         self._sent_ids = sent_ids
+        self._mail = mail
         self._mail_expiry = MailExpiry(database, mail)
         self._merged_at = 0  # commits when the last merge ran
         self._merged_changes = 0  # changes when it ran
@@ -42,6 +43,9 @@ class Maintenance:
             return idle
         if self._sent_ids.waiting >= (MOVE_AFTER_IDLE if idle else MOVE_AFTER):
             self._sent_ids.move()
+            return idle
+        if len(self._mail.recent) >= (MOVE_AFTER_IDLE if idle else MOVE_AFTER):
+            self._mail.move_ids(self._database)
             return idle
         if self._merge_is_due(idle=idle):
             self._merge()
@@ -71,7 +75,8 @@ class Maintenance:
         if not self._sent_ids.sweeping and not self._mail_expiry.going_on:
             if now_ms - self._swept_at < SWEEP_EVERY_MS:
                 return False
-            self._sent_ids.move()  # only the table is swept
+            self._sent_ids.move()  # only the tables are swept
+            self._mail.move_ids(self._database)
             self._database.shorten_log()
             self._swept_at = now_ms
         with self._database.transaction():

@@ -140,6 +140,7 @@ direct_log: Final = Table(
     Column("size", Integer, nullable=False),  # of the envelope: one of some dozens, that of the padding
     Column("sent", BigInteger, nullable=False),
     Column("delivered", BigInteger),  # when the device acknowledged it
+    Column("digest", LargeBinary(16)),  # of the envelope, until its id is moved to `sent_envelopes`
 )
 
 # Envelopes by the id that their sender gave them, so that a repeat is known from another use of the id.

@@ -235,11 +235,64 @@ def test_more_ids_than_are_remembered_change_nothing(opened: Opened, monkeypatch
     opened.now += 1000
 
     assert opened.commit(*entries).outcomes == first
+    move_ids(opened)
+    assert opened.commit(*entries).outcomes == first
     opened.reopen()
     assert opened.commit(*entries).outcomes == first
     opened.commit(acknowledge(bob, *waiting_ids(opened, bob)))
     assert mailbox(opened, bob) == []
     assert opened.store._mail.envelope_ids is None
+
+
+def move_ids(opened: Opened) -> None:
+    """As maintenance does."""
+    opened.store._mail.move_ids(opened.store._database)
+
+
+@pytest.mark.parametrize("is_reopened", [False, True])
+def test_a_repeat_is_known_from_the_log_and_then_from_the_table_to_which_its_id_is_moved(
+    opened: Opened, is_reopened: bool
+) -> None:
+    alice, bob = opened.register("alice"), opened.register("bob")
+    moved, recent = send(alice, bob), send(alice, bob)
+    first = [opened.outcome(moved)]
+    move_ids(opened)
+    opened.now += 1000
+    first.append(opened.outcome(recent))
+    assert count(opened, "SELECT count(*) FROM sent_envelopes") == 1
+    assert count(opened, "SELECT count(*) FROM direct_log WHERE digest IS NULL") == 1, (
+        "the log keeps no digest for good"
+    )
+    if is_reopened:
+        opened.reopen()
+
+    opened.now += 1000
+
+    assert opened.commit(moved, recent).outcomes == first
+    for entry in (moved, recent):
+        other = send(alice, bob, part(alice, bob, envelope_id=entry.parts[0].envelope_id))
+        assert isinstance(opened.refusal(other), ClientIdReused)
+    move_ids(opened)
+    move_ids(opened)
+    assert opened.commit(moved, recent).outcomes == first
+    assert count(opened, "SELECT count(*) FROM sent_envelopes") == 2
+
+
+def test_ids_are_moved_when_there_are_many_and_fewer_when_there_is_nothing_else_to_do(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secure_chat.storage.maintenance.MOVE_AFTER", 5)
+    monkeypatch.setattr("secure_chat.storage.maintenance.MOVE_AFTER_IDLE", 3)
+    alice, bob = opened.register("alice"), opened.register("bob")
+    opened.commit(*(send(alice, bob) for _ in range(4)))
+    opened.store.maintain(opened.now, idle=False)
+    assert len(opened.store._mail.recent) == 4
+    while opened.store.maintain(opened.now, idle=True):
+        pass
+    assert len(opened.store._mail.recent) == 0
+    opened.commit(*(send(alice, bob) for _ in range(5)))
+    opened.store.maintain(opened.now, idle=False)
+    assert len(opened.store._mail.recent) == 0
 
 
 # --- the bound of a sender -------------------------------------------------------------------------

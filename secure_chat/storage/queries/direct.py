@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import LargeBinary, delete, func, select, text, update
+from sqlalchemy import LargeBinary, delete, func, insert, null, select, text, update
 
 from secure_chat.storage.statements import compiled, insertion, parameter
 from secure_chat.storage.tables import correspondents, direct_log, mailboxes, marks, sent_envelopes
@@ -26,11 +26,20 @@ SENT_IDS: Final = compiled(
     select(sent_envelopes.c.account, sent_envelopes.c.device_id, sent_envelopes.c.envelope_id).limit(parameter("rows"))
 )
 
+IN_THE_LOG: Final = compiled(
+    select(
+        direct_log.c.sender,
+        direct_log.c.sender_device_id,
+        direct_log.c.envelope_id,
+        direct_log.c.digest,
+        direct_log.c.sent,
+    ).where(direct_log.c.id > parameter("mark"))
+)
+
 # --- what it writes and looks up -------------------------------------------------------------------
 
 ADD_MAIL: Final = insertion(mailboxes)
 ADD_TO_LOG: Final = insertion(direct_log)
-ADD_SENT: Final = insertion(sent_envelopes)
 SENT: Final = compiled(
     select(sent_envelopes.c.digest, sent_envelopes.c.time).where(
         sent_envelopes.c.account == parameter("account"),
@@ -60,6 +69,30 @@ HAS_WRITTEN: Final = compiled(
 )
 ADD_CORRESPONDENT: Final = insertion(correspondents)
 FORGET_CORRESPONDENTS: Final = compiled(delete(correspondents).where(correspondents.c.sender == parameter("sender")))
+
+# --- ids on their way from the log to their table, many at a time -----------------------------------
+
+MOVED: Final = compiled(select(marks.c.row).where(marks.c.name == "moved_envelopes"))
+SET_MOVED: Final = compiled(
+    text("INSERT OR REPLACE INTO marks(name, row) VALUES ('moved_envelopes', :row)").bindparams(parameter("row"))
+)
+MOVE: Final = compiled(
+    insert(sent_envelopes)
+    .prefix_with("OR REPLACE")
+    .from_select(
+        [column.name for column in sent_envelopes.columns],
+        select(
+            direct_log.c.sender,
+            direct_log.c.sender_device_id,
+            direct_log.c.envelope_id,
+            direct_log.c.digest,
+            direct_log.c.sent,
+        )
+        .where(direct_log.c.id > parameter("mark"))
+        .order_by(direct_log.c.sender, direct_log.c.sender_device_id, direct_log.c.envelope_id),
+    )
+)
+FORGET_DIGESTS: Final = compiled(update(direct_log).where(direct_log.c.id > parameter("mark")).values(digest=null()))
 
 # --- what has had its time: always the oldest rows, some at a time -----------------------------------
 

@@ -158,6 +158,7 @@ def _direct_messages() -> None:
         sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("sent", sa.BigInteger(), nullable=False),
         sa.Column("delivered", sa.BigInteger()),
+        sa.Column("digest", sa.LargeBinary(16)),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
