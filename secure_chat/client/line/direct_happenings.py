@@ -150,13 +150,14 @@ class DirectHappenings:
 
     def _refused(self, event: e.DirectRefused) -> None:
         context, conversation = self._context, self._context.places.with_peer(event.peer)
-        if isinstance(event.error, UserUnknown) and conversation is not None and not conversation.shown:
+        # A place that the prompt leads to is never taken away: the next line, typed meanwhile, would go to a room.
+        is_here = conversation is not None and conversation is context.places.current
+        if isinstance(event.error, UserUnknown) and conversation is not None and not conversation.shown and not is_here:
             context.places.end(event.peer)
             back = context.put_back(f"/msg {event.peer} {event.text}")
         else:
             back = context.give_back(conversation, as_typed(event.text))
         context.tell(explained(context, event.error, person=event.peer), "Nothing was sent.", back)
-        context.settle()
 
     def _say_offline(self, peer: str) -> None:
         """Once while somebody is away: nothing is wrong, it only takes until they are back."""

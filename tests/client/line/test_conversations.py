@@ -274,11 +274,19 @@ def test_a_person_that_there_is_not_leaves_no_conversation_and_the_text_comes_ba
         )
     ]
     assert alice.prompt_text.text == "/msg bbo see you"
+    assert "There is no conversation with bbo yet." in alice.types("/go @bbo")[0]
+
+
+def test_what_is_typed_to_a_person_never_goes_to_a_room_because_the_server_knows_nobody_of_that_name(
+    alice: Person,
+) -> None:
     alice.types("/msg nobody-here")
     alice.types("hello")
     alice.hears(d.DirectRefused(last_ticket(alice), "nobody-here", UserUnknown(), "hello"))
-    assert alice.prompt == "#lobby >"
-    assert "There is no conversation with nobody-here yet." in alice.types("/go @nobody-here")[0]
+    assert alice.prompt.startswith("nobody-here (end-to-end)")
+    assert alice.prompt_text.text == "hello"
+    alice.types("typed before the refusal was read")
+    assert alice.asks() == ("message", "nobody-here", "typed before the refusal was read")
 
 
 def test_a_refused_message_waits_in_its_conversation(alice: Person) -> None:
