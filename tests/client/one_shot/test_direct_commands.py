@@ -138,6 +138,9 @@ def test_a_changed_key_holds_the_message_and_ends_with_code_six(alice: Shell, bo
         True,
     )
     assert f"{bob.name} has a new key since" in held.errors
+    assert bob.run("send", "-t", alice.name, "-m", "it is me").code == ExitCode.OK
+    (shown,) = alice.run("read", "-t", bob.name, "--others", "--json").objects
+    assert (shown["text"], shown["trust"]) == ("it is me", "quarantined")
     partly = alice.run("send", "-t", "#lobby", "-t", bob.name, "-m", "again")
     assert partly.code == ExitCode.PARTLY_SENT
     status = alice.run("status", "--json").objects[0]
