@@ -250,6 +250,7 @@ MAX_SENT_AHEAD_SECONDS: Final = 10 * 60  # the same of one from the future
 LIST_CHANGE_SECONDS: Final = 10 * 60  # in which a sender may go by an older list of the own devices without a notice
 FULL_MAILBOX_SECONDS: Final = 60  # before a device that was full is tried again; doubled each time
 FULL_MAILBOX_LONGEST_SECONDS: Final = 60 * 60  # the doubling ends here
+LIST_LOOK_SECONDS: Final = 10  # after a look for newer lists that found none: a header may name any version
 MAX_STALE_ANSWERS: Final = 5  # in a row to one message: a server that never has enough lists is refused
 MAX_DEFERRED_ENVELOPES: Final = 256  # kept in memory while their sender's limit holds; more come on the next connection
 MAX_DIRECTS_FOUND: Final = 50  # of one page of a search in conversations

@@ -18,7 +18,7 @@ from secure_chat.client.events import Told
 from secure_chat.client.requests import Request, Requests
 from secure_chat.e2ee.envelope import Envelope
 from secure_chat.errors import ChatError, EncodingError, ServerSaidNonsense, UserUnknown
-from secure_chat.limits import FAILED_OPENS_SECONDS, MAX_DEFERRED_ENVELOPES, MAX_NAMED_ENVELOPES
+from secure_chat.limits import FAILED_OPENS_SECONDS, LIST_LOOK_SECONDS, MAX_DEFERRED_ENVELOPES, MAX_NAMED_ENVELOPES
 from secure_chat.protocol.commands import Command, DeviceListQuery, DirectAcknowledge, DirectDefer
 from secure_chat.protocol.events import DeviceLists, DirectEnvelope, Said
 
@@ -59,6 +59,7 @@ class Mailbox:
         self._clock = clock
         self._arrived: list[Arrival] = []
         self._lines: dict[bytes, _Line] = {}
+        self._look_again: dict[bytes, float] = {}  # when somebody's lists may be asked for again, on the clock
         self._acknowledged: list[bytes] = []
         self._deferred: list[bytes] = []
         self._connected_at = 0  # by the server's clock, milliseconds since 1970 UTC
@@ -73,6 +74,7 @@ class Mailbox:
         """What was not opened comes again."""
         self._arrived.clear()
         self._lines.clear()
+        self._look_again.clear()
         self._acknowledged.clear()
         self._deferred.clear()
 
@@ -143,6 +145,8 @@ class Mailbox:
         line = self._lines.setdefault(user_id, _Line())
         if verdict is Verdict.MUST_WAIT:
             line.not_before = self._clock() + FAILED_OPENS_SECONDS / 4
+        elif not (line.asks or line.looked) and self._look_again.get(user_id, 0.0) > self._clock():
+            line.not_before = self._look_again[user_id]  # a header may name any version: not a look for each
         if line.not_before:
             # Out of the window, which others need: this one, and what stands behind it. Kept here as well, because
             # the connection may last for days.
@@ -151,9 +155,8 @@ class Mailbox:
                 line.arrivals.append(arrival)
             return
         if line.looked:
-            self._deferred.append(
-                arrival.envelope.env_id
-            )  # the server has no such list: on another connection, perhaps
+            # The server has no such list: on another connection, perhaps.
+            self._deferred.append(arrival.envelope.env_id)
             return
         line.arrivals.append(arrival)
         self.fetch_lists(user_id)
@@ -192,8 +195,12 @@ class Mailbox:
         if said.more and known is not None and known.version > after:
             self._ask_lists(user_id)
             return
+        is_newer = known is not None and known.version > after
+        if not is_newer:
+            self._look_again[user_id] = self._clock() + LIST_LOOK_SECONDS
         self._go_on(user_id)
-        self.lists_changed()
+        if is_newer:
+            self.lists_changed()
 
     def _lists_refused(self, user_id: bytes, error: ChatError) -> None:
         line = self._lines.pop(user_id, _Line())

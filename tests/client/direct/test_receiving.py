@@ -381,3 +381,22 @@ def test_a_higher_list_is_fetched_before_what_was_sent_under_it_is_opened(scene:
     bob.say(alice, "from the new one")
     assert alice.texts() == ["first", "from the new one"]
     assert all(message.trust is Trust.UNVERIFIED for message in alice.heard())
+
+
+def test_a_version_that_does_not_exist_is_looked_for_once_in_ten_seconds_and_never_opened_without(scene: Scene) -> None:
+    alice, bob = scene.person("alice"), Double(scene, "bob").register()
+    bob.say(alice, "first")
+    before = len(scene.office.asked)
+    for _ in range(20):
+        bob.begin(bob.devices[0], alice)
+        envelope = bob.sealed(bob.devices[0], alice, Kind.TEXT, TEXT)
+        init = Envelope.parse(envelope).init
+        assert init is not None
+        start = envelope.index(init.ct) - 4  # from_dl stands before the ciphertext
+        assert envelope[start : start + 4] == (1).to_bytes(4, "big")
+        deliver(scene, alice, envelope[:start] + (7).to_bytes(4, "big") + envelope[start + 4 :], bob)
+        scene.pass_seconds(1)
+    queries = [asked for _, asked in scene.office.asked[before:] if isinstance(asked, c.DeviceListQuery)]
+    assert 1 <= len(queries) <= 3
+    assert alice.texts() == ["first"]
+    assert len(scene.office.mailboxes[alice.key]) == 20
