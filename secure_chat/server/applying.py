@@ -89,7 +89,10 @@ class Applying:
             if connection is not None:
                 self._closing.begin(connection, encode(SessionReplaced()), "session.replaced", now)
         for change in announcement.changes:
-            self._change(change, now)
+            if isinstance(change, MailArrived):
+                self._mailboxes.arrived(change)
+            else:
+                self._change(change, now)
         for notice in announcement.notices:
             self._delivery.notify(notice)
 
@@ -108,8 +111,6 @@ class Applying:
     def _change(self, change: Change, now: float) -> None:
         """What is no membership, in order, once the replies are said: a welcome comes before the mail after it."""
         match change:
-            case MailArrived():
-                self._mailboxes.arrived(change)
             case MailGone():
                 self._mailboxes.gone(change)
             case PrekeysRunLow():

@@ -173,9 +173,8 @@ class MailDraft:
         counts.update({sender: count for (device, sender), count in self._waiting.items() if device == recipient})
         return any(counts.values())
 
-    def sent(self, sender: DeviceKey, envelope_id: bytes) -> SentEnvelope | None:
+    def sent(self, account: int, device: int, envelope_id: bytes) -> SentEnvelope | None:
         """What this device has sent under this id, in this batch or in the last 48 hours."""
-        account, device = sender
         key = (account, device, envelope_id)
         sent = self._sent.get(key) or self._state.recent.get(key)
         if sent is not None:

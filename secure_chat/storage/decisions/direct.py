@@ -25,20 +25,20 @@ def send(entry: SendDirect, draft: Draft) -> DirectTaken | DirectStale | DirectF
     if first is not None and not new:
         return DirectTaken(first.time)
     recipient = reachable(draft, entry.user_id)
-    if sorted(part.device for part in entry.parts) != _addressed(entry, draft, recipient):
+    if sorted([part.device for part in entry.parts]) != _addressed(entry, draft, recipient):
         return DirectStale(entry.user_id, (_newest_list(draft, recipient),))
-    device = (entry.account, entry.device)
-    full = [
-        part.device
-        for part, _ in new
-        if draft.mail.waiting((recipient.number, part.device), device) >= MAILBOX_ENVELOPES_PER_SENDER
-    ]
+    device, account, waiting = (entry.account, entry.device), recipient.number, draft.mail.waiting
+    full = [part.device for part, _ in new if waiting((account, part.device), device) >= MAILBOX_ENVELOPES_PER_SENDER]
     if full:
         return DirectFull(tuple(full))
-    for part, digest in new:
-        _put(draft, sender, entry.device, recipient, part, digest)
     if new:
-        draft.changes_mail().note_written(sender.number, recipient.number)
+        mail, now, name = draft.changes_mail(), draft.now_ms, sender.name
+        for part, digest in new:
+            envelope, envelope_id = part.envelope, part.envelope_id
+            frame = encode(DirectEnvelope(envelope, now, name))
+            mail_id = mail.put(device, (account, part.device), envelope_id, digest, len(envelope), frame)
+            draft.announce(MailArrived(account, part.device, mail_id, envelope_id, frame))
+        mail.note_written(entry.account, account)
     return DirectTaken(draft.now_ms)
 
 
@@ -66,22 +66,22 @@ def reachable(draft: Draft, user_id: bytes) -> Account:
 
 def _without_repeats(entry: SendDirect, draft: Draft) -> tuple[list[tuple[OutgoingPart, bytes]], SentEnvelope | None]:
     """Envelopes that have not been taken, with their digests; and one that has been. Raises `ClientIdReused`."""
-    new: dict[bytes, tuple[OutgoingPart, bytes]] = {}
+    new: list[tuple[OutgoingPart, bytes]] = []
     first: SentEnvelope | None = None
     for part in entry.parts:
         if not part.envelope:
             continue
         digest = hashlib.blake2b(part.envelope, digest_size=DIGEST_BYTES).digest()
-        sent = draft.mail.sent((entry.account, entry.device), part.envelope_id)
-        if sent is not None:
-            if not hmac.compare_digest(sent.digest, digest):
-                raise ClientIdReused("The same envelope id came before with another content.")
+        sent = draft.mail.sent(entry.account, entry.device, part.envelope_id)
+        if sent is None:
+            new.append((part, digest))
+        elif hmac.compare_digest(sent.digest, digest):
             first = first or sent
-        elif part.envelope_id in new:
-            raise DirectMismatch("Two envelopes of this message have one id.")
         else:
-            new[part.envelope_id] = (part, digest)
-    return list(new.values()), first
+            raise ClientIdReused("The same envelope id came before with another content.")
+    if len(new) > 1 and len({part.envelope_id for part, _ in new}) < len(new):
+        raise DirectMismatch("Two envelopes of this message have one id.")
+    return new, first
 
 
 def _addressed(entry: SendDirect, draft: Draft, recipient: Account) -> list[int]:
@@ -98,10 +98,3 @@ def _newest_list(draft: Draft, account: Account) -> bytes:
         raise UserUnknown
     device_list: bytes = facts[3]
     return device_list
-
-
-def _put(draft: Draft, sender: Account, device: int, recipient: Account, part: OutgoingPart, digest: bytes) -> None:
-    frame = encode(DirectEnvelope(part.envelope, draft.now_ms, sender.name))
-    ends = ((sender.number, device), (recipient.number, part.device))
-    mail_id = draft.changes_mail().put(*ends, part.envelope_id, digest, len(part.envelope), frame)
-    draft.announce(MailArrived(recipient.number, part.device, mail_id, part.envelope_id, frame))
