@@ -255,6 +255,7 @@ MAX_STALE_ANSWERS: Final = 5  # in a row to one message: a server that never has
 MAX_DEFERRED_ENVELOPES: Final = 256  # kept in memory while their sender's limit holds; more come on the next connection
 MAX_DIRECTS_FOUND: Final = 50  # of one page of a search in conversations
 MAX_DIRECTS_SEARCHED: Final = 5000  # rows looked at for one page: some 60 ms of the network thread
+MAX_CHARACTERS_SEARCHED: Final = 500_000  # of texts looked at for one page: as long, where every text is a large one
 TIDY_SECONDS: Final = 60 * 60  # between two looks for what has had its time in the vault
 TIDY_ROWS: Final = 500  # of one look: a few milliseconds
 

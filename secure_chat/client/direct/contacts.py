@@ -11,7 +11,7 @@ from typing import Final
 
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import ContactPinned, ContactVerified, KeyIsChanged, Trust
-from secure_chat.client.direct.records import Contact, Conversation, KnownVersion, Peer, ShownKey
+from secure_chat.client.direct.records import Contact, Conversation, Peer, ShownKey
 from secure_chat.client.vault.transaction import Transaction
 from secure_chat.directory.device_list import AcceptedDeviceList
 from secure_chat.e2ee.content import Kind
@@ -50,6 +50,15 @@ def held_messages(desk: Desk, name: str) -> int:
     return sum(outgoing.kind == Kind.TEXT for outgoing in desk.outgoing(name))
 
 
+def accepted_devices(desk: Desk, contact: Contact) -> AcceptedDeviceList | None:
+    """The devices that may be written to: of the newest list under exactly the pinned identity; None: there is none."""
+    peer = desk.peer(contact.user_id)
+    devices = None if peer is None else peer.accepted_list
+    if devices is None or not is_pinned(contact, contact.user_id, devices.device_list.identity_key.raw):
+        return None
+    return devices
+
+
 # --- what a device list shows --------------------------------------------------------------------
 
 
@@ -66,20 +75,25 @@ def is_pinned(contact: Contact, user_id: bytes, identity_key: bytes) -> bool:
     return contact.user_id == user_id and hmac.compare_digest(contact.identity_key, identity_key)
 
 
-def show_other_key(desk: Desk, contact: Contact, user_id: bytes, identity_key: bytes, now_ms: int) -> None:
-    """The server shows another identity for this name."""
+def show_other_key(
+    desk: Desk, contact: Contact, user_id: bytes, identity_key: bytes, now_ms: int, *, by_invite: bool = False
+) -> None:
+    """The server, or (`by_invite`) who has proved an invite, shows another identity for this name."""
     shown = contact.shown
+    by_invite = by_invite or (shown is not None and shown.by_invite)
     if shown is not None and shown.user_id == user_id and hmac.compare_digest(shown.identity_key, identity_key):
+        if by_invite != shown.by_invite:
+            desk.put_contact(dataclasses.replace(contact, shown=dataclasses.replace(shown, by_invite=True)))
         return
-    changed = dataclasses.replace(contact, shown=ShownKey(user_id, identity_key, now_ms))
+    changed = dataclasses.replace(contact, shown=ShownKey(user_id, identity_key, now_ms, by_invite))
     desk.put_contact(changed)
     held = held_messages(desk, contact.name)
     desk.tell(KeyIsChanged(contact.name, now_ms, contact.verified, held, fingerprint_shown(changed)))
 
 
 def show_pinned_key(desk: Desk, contact: Contact) -> None:
-    """The server shows the pinned identity (again)."""
-    if contact.shown is not None:
+    """The server shows the pinned identity (again). That is no answer to a proof that it is another's."""
+    if contact.shown is not None and not contact.shown.by_invite:
         desk.put_contact(dataclasses.replace(contact, shown=None))
 
 
@@ -95,12 +109,12 @@ def accept_shown(desk: Desk, contact: Contact, seen: bytes = b"") -> Contact:
         raise KeyNotChanged(f"{contact.name}'s key has not changed.")
     if seen and not hmac.compare_digest(seen, fingerprint_shown(contact)):
         raise KeyChangedAgain(f"{contact.name}'s key has changed again since it was shown. Nothing was accepted.")
-    if contact.contradicted_at:
-        _begin_chain_anew(desk, (contact.shown or contact).user_id)
     if contact.shown is None:
         accepted = dataclasses.replace(contact, contradicted_at=0)
     else:
         accepted = _accept_other(desk, contact, contact.shown)
+    if contact.contradicted_at:
+        _begin_chain_anew(desk, accepted.user_id)
     desk.put_contact(accepted)
     return accepted
 
@@ -124,7 +138,7 @@ def verify_by_invite(transaction: Transaction, name: str, user_id: bytes, identi
         contact = dataclasses.replace(contact, verified=True)
         desk.put_contact(contact)
     else:
-        show_other_key(desk, contact, user_id, identity_key, now_ms)
+        show_other_key(desk, contact, user_id, identity_key, now_ms, by_invite=True)
     desk.write()
     found = desk.contact(name)
     return Trust.CHANGED if found is None else found.state
@@ -161,9 +175,7 @@ def _begin_chain_anew(desk: Desk, user_id: bytes) -> None:
     """A person's word ends a contradiction: the newest list counts as at first contact."""
     peer = desk.peer(user_id)
     if peer is not None:
-        shown = peer.shown_list
-        known = () if shown is None else (KnownVersion(shown.device_list.version, shown.digest),)
-        desk.put_peer(Peer(user_id, peer.name, shown=peer.shown, known=known))
+        desk.put_peer(Peer(user_id, peer.name))
 
 
 def _devices(accepted: AcceptedDeviceList | None) -> set[int]:

@@ -11,7 +11,7 @@ from secure_chat.client.direct.contacts import held_messages
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import ContactRow, DirectMessage, MessageKind, Trust
 from secure_chat.client.direct.records import Contact, StoredMessage
-from secure_chat.limits import MAX_DIRECTS_FOUND, MAX_DIRECTS_SEARCHED, MAX_HISTORY_CALL
+from secure_chat.limits import MAX_CHARACTERS_SEARCHED, MAX_DIRECTS_FOUND, MAX_DIRECTS_SEARCHED, MAX_HISTORY_CALL
 
 _ROWS_AT_ONCE: Final = 64  # of a search, read of one conversation
 _WORD: Final = re.compile(r"\w+")
@@ -73,15 +73,17 @@ def search(desk: Desk, words: str, names: list[str], since: int, before: int) ->
     """Texts of these conversations with all the words, the newest first; and where to go on, 0: at the end.
 
     `since`: milliseconds since 1970 UTC; `before`: a row, 0: from the newest. Stops after a bounded number of rows
-    looked at, found or not, because the network thread does it.
+    and characters looked at, found or not, because the network thread does it.
     """
     wanted = words_of(words)
     if not wanted:
         return (), 0
     found: list[DirectMessage] = []
+    characters = 0
     for looked, (row, name, message) in enumerate(_newest_first(desk, names, before or None)):
-        if len(found) == MAX_DIRECTS_FOUND or looked == MAX_DIRECTS_SEARCHED:
+        if len(found) == MAX_DIRECTS_FOUND or looked == MAX_DIRECTS_SEARCHED or characters > MAX_CHARACTERS_SEARCHED:
             return tuple(found), row + 1
+        characters += len(message.text)
         if message.kind is MessageKind.TEXT and message.time >= since and wanted <= words_of(message.text):
             found.append(shown(name, row, message))
     return tuple(found), 0

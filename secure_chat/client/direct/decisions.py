@@ -86,8 +86,7 @@ class Decisions:
             contact = _contact(desk, name)
             if (why := contacts.why_held(contact)) is not None:
                 raise why
-            peer = desk.peer(contact.user_id)
-            devices = None if peer is None else peer.accepted_list
+            devices = contacts.accepted_devices(desk, contact)
             if devices is not None:
                 for device in devices.device_list.devices:
                     self._sender.acknowledge(desk, name, device.device_id, opens_session=True)

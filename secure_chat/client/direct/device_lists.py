@@ -29,17 +29,19 @@ from secure_chat.protocol.events import DeviceLists
 _KNOWN_VERSIONS: Final = 256  # hashes kept of one user's lists; nobody has so many devices in a life
 
 
-def take_lists(desk: Desk, user_id: bytes, name: str, lists: Iterable[bytes], now_ms: int) -> None:
+def take_lists(desk: Desk, own: Own, user_id: bytes, name: str, lists: Iterable[bytes], now_ms: int) -> None:
     """Check what a server shows as the lists of `user_id`, ascending, and keep what is new.
 
     `name`: the one asked for; empty: whichever name the first list bears. A list that contradicts a known one is kept
-    as evidence, and the contact is marked. Raises `EncodingError`, `DeviceListError`, `SignatureError` or `NameInvalid`
-    for what is not accepted; the caller rolls back.
+    as evidence, and the contact is marked. Raises `EncodingError`, `DeviceListError`, `SignatureError`, `NameInvalid`
+    or `ServerSaidNonsense` for what is not accepted; the caller rolls back.
     """
     for data in lists:
         candidate = SignedDeviceList.parse(data)
         if candidate.device_list.user_id != user_id:
             raise DeviceListError("The server shows the device list of another account.")
+        if candidate.device_list.name == own.name:
+            raise ServerSaidNonsense("The server gives your name to another account.")  # who would look like oneself
         known = desk.peer(user_id)
         if known is None:
             check_user_name(candidate.device_list.name)
@@ -59,7 +61,7 @@ def take_answer(desk: Desk, own: Own, name: str, after: int, said: DeviceLists, 
         raise ServerSaidNonsense("The server gives the own account another name.")
     if after != _version(desk, said.user_id):
         return _version(desk, said.user_id)
-    take_lists(desk, UserId(said.user_id), name, said.lists, now_ms)
+    take_lists(desk, own, UserId(said.user_id), name, said.lists, now_ms)
     if desk.contact(name) is None or (said.more and not said.lists):
         raise ServerSaidNonsense
     return _version(desk, said.user_id) if said.more else None

@@ -71,7 +71,7 @@ class Direct:
         self._sender = Sender(office, requests, own, random, now_ms, clock)
         receiver = Receiver(own, self._keys.prekeys, now_ms)
         self._seen = receiver.seen
-        self._mailbox = Mailbox(office, requests, receiver, now_ms, clock)
+        self._mailbox = Mailbox(office, requests, own, receiver, now_ms, clock)
         self._mailbox.lists_changed = self._sender.advance_all
         self._duties = Duties(office, self._sender, now_ms)
         self._tidying = Tidying(office, receiver.seen, now_ms, clock)

@@ -89,8 +89,7 @@ class Duties:
 
 def _is_answered(desk: Desk, contact: Contact, device: PeerDevice) -> bool:
     """Whether anything may go to this device by itself: it is in the list under the accepted identity."""
-    peer = desk.peer(device.user_id)
-    devices = None if peer is None else peer.accepted_list
+    devices = contacts.accepted_devices(desk, contact)
     if contacts.why_held(contact) is not None or contact.user_id != device.user_id or devices is None:
         return False
     try:

@@ -156,12 +156,16 @@ class Invites:
             kept = self._vault.get(INVITES, used.token_hash.hex())
             if kept is not None and kept.judged == used.user_id:
                 continue  # the answer to having settled it was lost
-            if kept is None or not kept.secret or not _is_name(used.name):
+            if kept is None or not kept.secret or not self._may_be_somebody(used.name):
                 self._refuse(used, "it is not an invite of this device, or was used before")
                 continue
             self._ask_list(used, lambda: self._judge_next(left, hashes))
             return
         self._ask(lambda id_: InviteSettle(id_, hashes), self._settled)
+
+    def _may_be_somebody(self, name: str) -> bool:
+        """Whether it is a name, and not the own one: who had it would look like oneself."""
+        return _is_name(name) and name != self._own.name
 
     def _ask_list(self, used: UsedInvite, go_on: Callable[[], None]) -> None:
         def heard(said: Said) -> None:

@@ -163,7 +163,7 @@ class Lane:
         if (why := contacts.why_held(contact)) is not None:
             self.say_held(desk, why)
             return None
-        devices = peer.accepted_list
+        devices = contacts.accepted_devices(desk, contact)
         if devices is None:
             if head is not None:
                 self._give_up(desk, head, NoDeviceKeys())

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.device_lists import take_lists
 from secure_chat.client.direct.office import Office
+from secure_chat.client.direct.own import Own
 from secure_chat.client.direct.receiving import Arrival, Receiver, Verdict
 from secure_chat.client.direct.sender import UNACCEPTABLE
 from secure_chat.client.events import Told
@@ -47,6 +48,7 @@ class Mailbox:
         self,
         office: Office,
         requests: Requests,
+        own: Own,
         receiver: Receiver,
         now_ms: Callable[[], int],
         clock: Callable[[], float],
@@ -55,6 +57,7 @@ class Mailbox:
         self._now_ms = now_ms
         self._office = office
         self._requests = requests
+        self._own = own
         self._receiver = receiver
         self._clock = clock
         self._arrived: list[Arrival] = []
@@ -140,9 +143,17 @@ class Mailbox:
         for arrival, verdict in waits:
             self._wait(arrival, verdict)
 
+    @property
+    def _is_crowded(self) -> bool:
+        return sum(len(each.arrivals) for each in self._lines.values()) >= MAX_DEFERRED_ENVELOPES
+
     def _wait(self, arrival: Arrival, verdict: Verdict) -> None:
         user_id = arrival.envelope.sender.user_id
-        line = self._lines.setdefault(user_id, _Line())
+        line = self._lines.get(user_id)
+        if line is None and self._is_crowded:
+            self._deferred.append(arrival.envelope.env_id)
+            return
+        line = line or self._lines.setdefault(user_id, _Line())
         if verdict is Verdict.MUST_WAIT:
             line.not_before = self._clock() + FAILED_OPENS_SECONDS / 4
         elif not (line.asks or line.looked) and self._look_again.get(user_id, 0.0) > self._clock():
@@ -151,11 +162,11 @@ class Mailbox:
             # Out of the window, which others need: this one, and what stands behind it. Kept here as well, because
             # the connection may last for days.
             self._deferred.append(arrival.envelope.env_id)
-            if sum(len(each.arrivals) for each in self._lines.values()) < MAX_DEFERRED_ENVELOPES:
+            if not self._is_crowded:
                 line.arrivals.append(arrival)
             return
-        if line.looked:
-            # The server has no such list: on another connection, perhaps.
+        if line.looked or self._is_crowded:
+            # The server has no such list, or shows none of those that were asked for: on another connection, perhaps.
             self._deferred.append(arrival.envelope.env_id)
             return
         line.arrivals.append(arrival)
@@ -187,7 +198,7 @@ class Mailbox:
             return
         try:
             with self._office.desk() as desk:
-                take_lists(desk, user_id, "", said.lists, self._now_ms())
+                take_lists(desk, self._own, user_id, "", said.lists, self._now_ms())
                 known = desk.peer(user_id)
         except UNACCEPTABLE as error:
             self._lists_refused(user_id, error)

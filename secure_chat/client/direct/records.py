@@ -24,6 +24,7 @@ class ShownKey:
     user_id: bytes  # 16
     identity_key: bytes  # 32
     since: int  # milliseconds since 1970 UTC
+    by_invite: bool = False  # an invite's proof has contradicted the pinned key: only a person ends that
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from secure_chat.errors import (
     PrekeyTooOld,
     SignatureError,
 )
+from secure_chat.limits import MAX_GENERATION_AHEAD_SECONDS
 from secure_chat.protocol.events import PrekeyBundle
 
 NO_BUNDLE: Final = 1
@@ -55,12 +56,11 @@ class Sealer:
 
     def is_sealed(self, outgoing: Outgoing, devices: AcceptedDeviceList) -> bool:
         """Whether there is a part for exactly these devices."""
-        numbers = [part.device_id for part in outgoing.parts]
-        return numbers == [device.device_id for device in devices.device_list.devices]
+        return list(_existing(outgoing, devices)) == [device.device_id for device in devices.device_list.devices]
 
     def without_session(self, desk: Desk, outgoing: Outgoing, devices: AcceptedDeviceList) -> list[DeviceId]:
         """The devices with which a session must be opened before this message can be encrypted for them."""
-        ready = {part.device_id for part in outgoing.parts}
+        ready = _existing(outgoing, devices)
         return [
             device.device_id
             for device in devices.device_list.devices
@@ -81,7 +81,7 @@ class Sealer:
             outgoing = dataclasses.replace(outgoing, seq=0, parts=())
         outgoing = dataclasses.replace(self._counted(desk, device_list.name, outgoing), user_id=device_list.user_id)
         content = self._content(outgoing, devices)
-        existing = {part.device_id: part for part in outgoing.parts}
+        existing = _existing(outgoing, devices)
         parts = []
         for device in device_list.devices:
             part = existing.get(device.device_id)
@@ -123,7 +123,7 @@ class Sealer:
         device_id: DeviceId,
         bundles: Mapping[int, PrekeyBundle],
     ) -> Part:
-        device = self._device(desk, devices, device_id)
+        device = _within_time(self._device(desk, devices, device_id), self._now_ms())
         session = self._session(device, outgoing)
         if session is None:
             device, session, omitted = self._opened(device, devices, bundles.get(device_id))
@@ -171,7 +171,7 @@ class Sealer:
     def _session(self, device: PeerDevice, outgoing: Outgoing) -> Session | None:
         if outgoing.opens_session:
             return None
-        session = choice.choose(device.sessions)
+        session = choice.choose(_within_time(device, self._now_ms()).sessions)
         if session is None or choice.needs_new_session(session, self._now_ms()):
             return None
         return session
@@ -180,6 +180,27 @@ class Sealer:
         device_list = devices.device_list
         found = desk.device(device_list.user_id, device_id)
         return found or PeerDevice(device_list.name, device_list.user_id, device_id)
+
+
+def _within_time(device: PeerDevice, now_ms: int) -> PeerDevice:
+    """The device without what this one has begun while its clock was more than a day ahead.
+
+    The peer has refused it (PROTOCOL.md 20.4), so that its generation is known here alone: nothing has to exceed it,
+    and what did would be refused until that day has come.
+    """
+    latest = now_ms // 1000 + MAX_GENERATION_AHEAD_SECONDS
+    sessions = tuple(session for session in device.sessions if session.confirmed or session.gen <= latest)
+    if len(sessions) == len(device.sessions):
+        return device
+    generation = max((session.gen for session in sessions), default=0)
+    return dataclasses.replace(device, sessions=sessions, generation=generation)
+
+
+def _existing(outgoing: Outgoing, devices: AcceptedDeviceList) -> dict[int, Part]:
+    """Its parts by device; none where they are another account's, whose devices may have the same numbers."""
+    if outgoing.user_id != devices.device_list.user_id:
+        return {}
+    return {part.device_id: part for part in outgoing.parts}
 
 
 def leave_out(desk: Desk, device: PeerDevice, omitted: int) -> None:

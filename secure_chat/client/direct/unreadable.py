@@ -62,7 +62,8 @@ class FailedOpens:
     def free_at(self, user_id: bytes, device_id: int, now: float) -> float | None:
         """When the next envelope of this device may be tried; None: at once."""
         times = self._times.get((user_id, device_id))
-        while times and times[0] <= now - FAILED_OPENS_SECONDS:
+        # A clock that was put back has no failures ahead of it.
+        while times and not now - FAILED_OPENS_SECONDS < times[0] <= now:
             times.popleft()
         if not times:
             self._times.pop((user_id, device_id), None)

@@ -68,9 +68,11 @@ class Double:
 
     # --- keys ------------------------------------------------------------------------------------
 
-    def register(self, devices: int = 1) -> "Double":
-        """An account with so many devices."""
-        self.devices = sorted((self._new_device() for _ in range(devices)), key=lambda each: each.secrets.device_id)
+    def register(self, devices: int = 1, *, number: int = 0) -> "Double":
+        """An account with so many devices; `number`: of the only one."""
+        self.devices = sorted(
+            (self._new_device(number) for _ in range(devices)), key=lambda each: each.secrets.device_id
+        )
         signed = self.signed_list()
         prekeys = {each.secrets.device_id: each.prekey.published.encode() for each in self.devices}
         self.scene.office.add(self.user_id, self.name, signed.encode(), prekeys)
@@ -123,8 +125,9 @@ class Double:
     def key(self, device: DoubleDevice) -> Key:
         return self.user_id, device.secrets.device_id
 
-    def _new_device(self) -> DoubleDevice:
+    def _new_device(self, number: int = 0) -> DoubleDevice:
         made = DeviceSecrets.generate(os.urandom)
+        made = dataclasses.replace(made, device_id=DeviceId(number or made.device_id))
         prekey = SignedPrekeySecret.generate(made, self.user_id, os.urandom, self.scene.clock.now_ms())
         return DoubleDevice(made, prekey)
 

@@ -1,0 +1,144 @@
+"""A lying server and lying peers against one client: what must not be sent, shown or kept."""
+
+import os
+from unittest.mock import patch
+
+import pytest
+
+from secure_chat.client.direct import conversations
+from secure_chat.client.direct.contacts import verify_by_invite
+from secure_chat.client.direct.desk import Desk
+from secure_chat.client.direct.events import Trust
+from secure_chat.client.direct.records import CONTACTS
+from secure_chat.client.events import Answered, Failed
+from secure_chat.e2ee.device_keys import IdentitySecret
+from secure_chat.limits import (
+    DAY_MS,
+    MAX_CHARACTERS_SEARCHED,
+    MAX_DEFERRED_ENVELOPES,
+    MAX_DIRECTS_SEARCHED,
+    MAX_TEXT_BYTES,
+)
+from secure_chat.protocol import commands as c
+from secure_chat.protocol import events as e
+from tests.client.direct.double import Double
+from tests.client.direct.talkers import Scene, Talker
+from tests.support.envelopes import address, envelope_between
+
+
+def trust(alice: Talker) -> Answered | Failed:
+    return alice.call(lambda ticket: alice.direct.trust(ticket, "bob", b""))
+
+
+def state(alice: Talker) -> Trust:
+    [contact] = [each for _, each in alice.vault.scan(CONTACTS) if each.name == "bob"]
+    return contact.state
+
+
+@pytest.mark.negative(24)
+def test_what_was_encrypted_for_the_one_who_had_the_name_before_is_made_anew_for_the_accepted_one(
+    scene: Scene,
+) -> None:
+    """Even where the other account's device has the same number."""
+    alice, bob = scene.person("alice"), Double(scene, "bob").register()
+    alice.say("bob", "before")
+    bob.read()
+    scene.office.answers = lambda _key, command: [] if isinstance(command, c.DirectSend) else None
+    alice.say("bob", "under way")
+    [under_way] = [part.envelope for part in alice.sends()[-1].parts]
+    alice.disconnect()
+    scene.office.answers = lambda _key, _command: None
+    another = Double(scene, "bob").register(number=bob.devices[0].secrets.device_id)
+    alice.connect()
+    scene.settle()
+    assert state(alice) is Trust.CHANGED
+    assert isinstance(trust(alice), Answered)
+    assert another.texts() == ["under way"]
+    assert [send.user_id for send in alice.sends() if send.parts[0].envelope == under_way] == [bob.user_id]
+
+
+@pytest.mark.negative(23)
+def test_after_another_key_was_accepted_nothing_is_encrypted_to_the_devices_of_the_one_before(scene: Scene) -> None:
+    """An invite has proved a key that the server hides; the list that is here is under the old one."""
+    alice, bob = scene.person("alice"), Double(scene, "bob").register()
+    alice.say("bob", "before")
+    bob.read()
+    other = IdentitySecret.generate(os.urandom).public_key.raw
+    with alice.vault.transaction() as transaction:
+        assert verify_by_invite(transaction, "bob", bob.user_id, other, scene.clock.now_ms()) is Trust.CHANGED
+    alice.disconnect()
+    assert isinstance(trust(alice), Answered)
+    alice.connect()
+    alice.say("bob", "for the new key alone")
+    assert not bob.texts()
+
+
+@pytest.mark.negative(23)
+def test_a_new_list_under_the_pinned_key_does_not_silence_what_an_invite_has_proved(scene: Scene) -> None:
+    alice, bob = scene.person("alice"), Double(scene, "bob").register()
+    alice.say("bob", "before")
+    bob.read()
+    other = IdentitySecret.generate(os.urandom).public_key.raw
+    with alice.vault.transaction() as transaction:
+        verify_by_invite(transaction, "bob", bob.user_id, other, scene.clock.now_ms())
+    bob.publish_list()
+    bob.say(alice, "do not mind")
+    alice.say("bob", "held")
+    assert state(alice) is Trust.CHANGED
+    assert not bob.texts()
+
+
+def test_nobody_else_is_shown_under_the_own_name(scene: Scene) -> None:
+    alice, liar = scene.person("alice"), Double(scene, "alice").register()
+    liar.say(alice, "I, alice, owe bob a hundred")
+    assert not alice.heard()
+    assert not [each for _, each in alice.vault.scan(CONTACTS)]
+
+
+def test_what_waits_for_lists_that_the_server_never_shows_is_kept_up_to_a_bound(scene: Scene) -> None:
+    alice = scene.person("alice")
+    scene.office.answers = lambda _key, command: [] if isinstance(command, c.DeviceListQuery) else None
+    to = address(*alice.key)
+    for _ in range(MAX_DEFERRED_ENVELOPES + 50):
+        stranger = address(os.urandom(16), 1)
+        alice.direct.said(e.DirectEnvelope(envelope_between(stranger, to), scene.clock.now_ms(), "somebody"))
+    scene.settle()
+    asked = [command for _, command in scene.office.asked]
+    deferred = [each for command in asked if isinstance(command, c.DirectDefer) for each in command.envelope_ids]
+    assert len(deferred) == 50
+    assert sum(isinstance(command, c.DeviceListQuery) for command in asked) == MAX_DEFERRED_ENVELOPES
+
+
+def test_a_clock_that_was_weeks_ahead_for_one_message_does_not_end_a_conversation(scene: Scene) -> None:
+    alice, bob = scene.pair()
+    alice.say("bob", "one")
+    bob.say("alice", "two")
+    alice.say("bob", "begins a chain")
+    right = scene.clock.ms
+    scene.clock.ms += 30 * DAY_MS
+    bob.disconnect()
+    alice.say("bob", "sent in a wrong month")
+    scene.clock.ms = right + 1000
+    bob.connect()
+    scene.settle()
+    scene.pass_seconds(3600)
+    alice.say("bob", "three")
+    scene.pass_seconds(3600)
+    alice.say("bob", "four")
+    assert bob.texts()[-1] == "four"
+
+
+def test_a_search_among_texts_as_long_as_can_be_stops_early_and_goes_on(scene: Scene) -> None:
+    alice, bob = scene.person("alice"), Double(scene, "bob").register()
+    for number in range(3):
+        bob.say(alice, f"needle{number} {'é' * 4000}")
+    with alice.vault.transaction() as transaction, patch.object(conversations, "MAX_CHARACTERS_SEARCHED", 4000):
+        desk = Desk(transaction)
+        found, following = conversations.search(desk, "needle0", ["bob"], 0, 0)
+        pages = 1
+        while following and not found:
+            found, following = conversations.search(desk, "needle0", ["bob"], 0, following)
+            pages += 1
+    assert len(found) == 1
+    assert pages == 3
+    assert MAX_CHARACTERS_SEARCHED < MAX_DIRECTS_SEARCHED * MAX_TEXT_BYTES / 10
