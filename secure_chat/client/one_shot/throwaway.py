@@ -127,9 +127,8 @@ def running_server(on: Stage) -> Iterator[Server]:
     """A server on a free port of loopback until the end of the block. Raises `InternalError` if it does not start."""
     home = on.home("server")
     with on.process(home, _SERVER, "quickstart", *_PLACES) as process:
-        assert process.stdout is not None
         link = ""
-        for line in process.stdout:
+        for line in process.stdout or ():
             said = json.loads(line)
             link = said.get("link", link)
             if said["event"] == "ready":
