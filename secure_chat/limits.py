@@ -251,6 +251,7 @@ LIST_CHANGE_SECONDS: Final = 10 * 60  # in which a sender may go by an older lis
 FULL_MAILBOX_SECONDS: Final = 60  # before a device that was full is tried again; doubled each time
 FULL_MAILBOX_LONGEST_SECONDS: Final = 60 * 60  # the doubling ends here
 LIST_LOOK_SECONDS: Final = 10  # after a look for newer lists that found none: a header may name any version
+MAX_DEVICES_EVER: Final = 512  # of one person, over all versions of the list: each new one is compared with all
 MAX_STALE_ANSWERS: Final = 5  # in a row to one message: a server that never has enough lists is refused
 MAX_DEFERRED_ENVELOPES: Final = 256  # kept in memory while their sender's limit holds; more come on the next connection
 MAX_DIRECTS_FOUND: Final = 50  # of one page of a search in conversations

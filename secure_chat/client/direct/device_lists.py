@@ -23,6 +23,7 @@ from secure_chat.directory.device_list import (
 )
 from secure_chat.directory.keys import UserId
 from secure_chat.errors import DeviceListError, KeyContradicted, ServerSaidNonsense
+from secure_chat.limits import MAX_DEVICES_EVER
 from secure_chat.names import check_user_name
 from secure_chat.protocol.events import DeviceLists
 
@@ -111,6 +112,8 @@ def _accept(desk: Desk, peer: Peer, accepted: AcceptedDeviceList, now_ms: int) -
     _compare_devices(desk, peer, accepted, is_pinned=is_pinned)
     known = (*peer.known, KnownVersion(device_list.version, accepted.digest))[-_KNOWN_VERSIONS:]
     seen = tuple(dict.fromkeys((*peer.seen, *device_list.seen_devices())))
+    if len(seen) > MAX_DEVICES_EVER:
+        raise DeviceListError(f"{peer.name} has had more than {MAX_DEVICES_EVER} devices, which nobody has.")
     if is_pinned:
         kept = dataclasses.replace(peer, accepted=encoded, shown=b"", known=known, seen=seen)
         contacts.show_pinned_key(desk, contact)

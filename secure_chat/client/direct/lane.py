@@ -156,7 +156,7 @@ class Lane:
         head = self._head(desk)
         contact = desk.contact(self.name)
         peer = None if contact is None else desk.peer(contact.user_id)
-        if head is not None and not self._looked:
+        if not self._looked and (head is not None or self._stale):  # late envelopes are refused as out of date as well
             return AskLists(self._known_version(peer))
         if contact is None or peer is None:
             return None
@@ -240,7 +240,7 @@ class Lane:
             case SendParts(), e.DirectAccepted():
                 self._accepted(desk, step.number, said.time)
             case SendLate(), e.DirectAccepted():
-                self._late_full = _Full()
+                self._stale, self._late_full = 0, _Full()
                 desk.delete_late_envelope(step.row_id)
             case SendParts() | SendLate(), e.DevicesStale():
                 self._stale_answer()
@@ -260,6 +260,9 @@ class Lane:
         elif head is not None and (not isinstance(step, SendParts) or step.number == head.number):
             self._looked = False  # the name may be somebody else's by now: the next message asks
             self._give_up(desk, head, error)
+        elif head is None:
+            self._stale = 0
+            self._late_full.again(now)  # the question was for late envelopes alone
         return self.next_step(desk, now)
 
     def _lists(self, desk: Desk, step: AskLists, said: e.DeviceLists) -> None:

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import pytest
 
-from secure_chat.client.direct import conversations
+from secure_chat.client.direct import conversations, device_lists
 from secure_chat.client.direct.contacts import verify_by_invite
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import Trust
@@ -14,8 +14,11 @@ from secure_chat.client.events import Answered, Failed
 from secure_chat.e2ee.device_keys import IdentitySecret
 from secure_chat.limits import (
     DAY_MS,
+    FULL_MAILBOX_LONGEST_SECONDS,
     MAX_CHARACTERS_SEARCHED,
     MAX_DEFERRED_ENVELOPES,
+    MAX_DEVICES_EVER,
+    MAX_DEVICES_PER_USER,
     MAX_DIRECTS_SEARCHED,
     MAX_TEXT_BYTES,
 )
@@ -24,6 +27,7 @@ from secure_chat.protocol import events as e
 from tests.client.direct.double import Double
 from tests.client.direct.talkers import Scene, Talker
 from tests.support.envelopes import address, envelope_between
+from tests.support.post_office import Key
 
 
 def trust(alice: Talker) -> Answered | Failed:
@@ -142,3 +146,57 @@ def test_a_search_among_texts_as_long_as_can_be_stops_early_and_goes_on(scene: S
     assert len(found) == 1
     assert pages == 3
     assert MAX_CHARACTERS_SEARCHED < MAX_DIRECTS_SEARCHED * MAX_TEXT_BYTES / 10
+
+
+def test_a_person_with_ever_new_devices_is_refused_before_comparing_them_takes_long(scene: Scene) -> None:
+    alice, bob = scene.person("alice"), Double(scene, "bob").register(2)
+    alice.say("bob", "before")
+    with patch.object(device_lists, "MAX_DEVICES_EVER", 5):
+        bob.reset_identity(2)
+        alice.say("bob", "a key change, and no more")
+        bob.reset_identity(2)
+        bob.send(alice)
+        scene.settle()
+    with alice.vault.transaction() as transaction:
+        peer = Desk(transaction).peer(bob.user_id)
+    assert peer is not None
+    assert len(peer.seen) == 4
+    assert peer.version == 2
+    assert not bob.texts()
+    assert MAX_DEVICES_EVER >= 16 * MAX_DEVICES_PER_USER
+
+
+def test_after_a_refusal_as_out_of_date_a_late_envelope_asks_for_the_newer_list(scene: Scene) -> None:
+    alice, bob = scene.person("alice"), Double(scene, "bob").register(2)
+    alice.say("bob", "before")
+    first, second = bob.devices
+    bob.read(first)
+    scene.office.capacity = 1
+    alice.say("bob", "the second device is full")
+    scene.office.capacity = 10
+    bob.read(second)
+    bob.add_device()
+    scene.pass_seconds(FULL_MAILBOX_LONGEST_SECONDS)
+    assert "the second device is full" in bob.texts(second)
+
+
+def test_a_server_that_refuses_late_envelopes_and_every_question_is_not_asked_without_end(scene: Scene) -> None:
+    alice, bob = scene.person("alice"), Double(scene, "bob").register(2)
+    alice.say("bob", "before")
+    bob.read(bob.devices[0])
+    scene.office.capacity = 1
+    alice.say("bob", "the second device is full")
+    scene.office.answers = _refuse_everything
+    scene.pass_seconds(FULL_MAILBOX_LONGEST_SECONDS)
+    scene.office.answers = lambda _key, _command: None
+    scene.office.capacity = 10
+    scene.pass_seconds(2 * FULL_MAILBOX_LONGEST_SECONDS)
+    assert "the second device is full" in bob.texts(bob.devices[1])
+
+
+def _refuse_everything(_key: Key, command: c.Command) -> list[e.Said] | None:
+    if isinstance(command, c.DirectSend):
+        return [e.DevicesStale(command.id, command.user_id, [])]
+    if isinstance(command, c.DeviceListQuery):
+        return [e.Failure(command.id, "user.unknown", "There is no such user.")]
+    return None
