@@ -52,9 +52,11 @@ class Decisions:
 
     def trust(self, name: str, seen: bytes) -> None:
         """Accept the key of that fingerprint. Raises `KeyChangedAgain` and `KeyNotChanged`."""
-        with self._office.desk() as desk:
-            contacts.accept_shown(desk, _contact(desk, name), seen)
-        self._sender.decided(name)
+        try:
+            with self._office.desk() as desk:
+                contacts.accept_shown(desk, _contact(desk, name), seen)
+        finally:
+            self._sender.decided(name)  # also when the known key turned out to be shown again
 
     def discard(self, name: str) -> None:
         """Drop what is held for one person, or (empty) for everybody. Raises `NothingHeld`."""

@@ -68,6 +68,17 @@ def take_answer(desk: Desk, own: Own, name: str, after: int, said: DeviceLists, 
     return _version(desk, said.user_id) if said.more else None
 
 
+def shown_again(desk: Desk, name: str, user_id: bytes) -> None:
+    """The server says that `name` is this user, whose lists are here: if it is the pinned identity, no other is shown.
+
+    For when a person is about to decide, not before: what was held stays held until then.
+    """
+    contact, peer = desk.contact(name), desk.peer(user_id)
+    if contact is not None and peer is not None and contact.user_id == user_id and not peer.shown:
+        if contacts.accepted_devices(desk, contact) is not None:
+            contacts.show_pinned_key(desk, contact)
+
+
 def note_digest(desk: Desk, peer: Peer, version: int, digest: bytes, now_ms: int) -> None:
     """Somebody goes by this hash of a version of `peer`'s list: evidence, if it is known with another one."""
     for known in peer.known:

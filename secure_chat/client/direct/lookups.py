@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from secure_chat.client.direct.device_lists import take_answer
+from secure_chat.client.direct.device_lists import shown_again, take_answer
 from secure_chat.client.direct.office import Office
 from secure_chat.client.direct.own import Own
 from secure_chat.client.direct.sender import UNACCEPTABLE
@@ -47,6 +47,8 @@ class Lookups:
         try:
             with self._office.desk() as desk:
                 again = take_answer(desk, self._own, name, after, said, self._now_ms())
+                if again is None:
+                    shown_again(desk, name, said.user_id)
         except UNACCEPTABLE as error:
             done(error)
             return

@@ -200,3 +200,24 @@ def _refuse_everything(_key: Key, command: c.Command) -> list[e.Said] | None:
     if isinstance(command, c.DeviceListQuery):
         return [e.Failure(command.id, "user.unknown", "There is no such user.")]
     return None
+
+
+@pytest.mark.negative(65)
+def test_trust_does_not_accept_what_the_server_showed_once_and_shows_no_more(scene: Scene) -> None:
+    alice, bob = scene.person("alice"), Double(scene, "bob").register()
+    alice.say("bob", "before")
+    alice.disconnect()
+    liar = Double(scene, "bob").register()  # the same name, shown for a moment
+    alice.connect()
+    alice.say("bob", "held")
+    del scene.office.accounts[liar.user_id]
+    alice.disconnect()
+    alice.connect()
+    scene.settle()
+    assert bob.texts() == ["before"]
+    outcome = trust(alice)
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "key.not_changed"
+    scene.settle()
+    assert bob.texts() == ["held"]
+    assert state(alice) is Trust.UNVERIFIED

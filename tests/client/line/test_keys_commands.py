@@ -4,7 +4,7 @@ import pytest
 
 from secure_chat.client import events as e
 from secure_chat.client.direct import events as d
-from secure_chat.errors import KeyChangedAgain, NothingHeld, NumberDiffers, UserUnknown
+from secure_chat.errors import KeyChangedAgain, KeyNotChanged, NothingHeld, NumberDiffers, UserUnknown
 from secure_chat.protocol.events import Person as Listed
 from tests.client.line.direct_rows import contact, heard_row, row
 from tests.client.line.person import TEN, Person
@@ -154,6 +154,15 @@ def test_the_key_that_is_accepted_is_the_one_that_was_shown_last(alice: Person) 
     assert drawn.endswith("[key.changed_again]")
     alice.types("/go dave")
     assert alice.prompt == "dave (key changed: messages are held) >"
+
+
+def test_when_the_known_key_is_shown_again_the_prompt_says_so(alice: Person) -> None:
+    changed(alice, was_verified=False)
+    alice.types("/trust dave")
+    (drawn,) = alice.hears(e.Failed(last_ticket(alice), KeyNotChanged()))
+    assert drawn.endswith("[key.not_changed]")
+    alice.types("/go dave")
+    assert alice.prompt == "dave (end-to-end) >"
 
 
 def test_for_who_was_verified_the_name_is_wanted(alice: Person) -> None:

@@ -15,7 +15,7 @@ from secure_chat.client.line.qr_code import qr_lines
 from secure_chat.client.line.questions import Question
 from secure_chat.client.line.registry import Completes, Group, SlashCommand
 from secure_chat.client.line.suggestions import explained
-from secure_chat.errors import ChatError
+from secure_chat.errors import ChatError, KeyNotChanged
 from secure_chat.sanitize import one_line
 
 ALL: Final = "all"  # no name that a person may have
@@ -125,9 +125,15 @@ def _accept(context: Context, name: str) -> None:
         accepted.state, accepted.was_verified = Trust.UNVERIFIED, False
         context.say("the new key of ", _named(name), " is accepted; what was held goes out now")
 
+    def failed(error: ChatError) -> None:
+        if isinstance(error, KeyNotChanged):  # the key that is known is shown again
+            known = context.conversation(name)
+            known.state = Trust.VERIFIED if known.was_verified else Trust.UNVERIFIED
+        _not_done(context, name, error)
+
     conversation = context.places.with_peer(name)
     shown = b"" if conversation is None else conversation.fingerprint
-    context.expect(context.client.trust(name, shown), done, lambda error: _not_done(context, name, error))
+    context.expect(context.client.trust(name, shown), done, failed)
 
 
 def discard(context: Context, argument: str) -> None:
