@@ -57,7 +57,7 @@ def user_name(text: str) -> str:
     _check_marks(name)
     _check_one_script(name)
     if skeleton(name) in _reserved_skeletons():
-        raise NameInvalid(f"The name {name} is reserved: take another one.")
+        raise NameInvalid(f"The name {name} is reserved: nobody can have it.")
     return name
 
 

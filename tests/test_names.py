@@ -114,8 +114,8 @@ def test_a_name_has_one_form(typed: str, name: str) -> None:
         ("αlpha", "This name mixes scripts whose letters look alike: write it in one script."),
         ("bobдан", "This name mixes scripts whose letters look alike: write it in one script."),
         ("1ابت", "Letters written from right to left do not go together with what else is in this name."),
-        ("Admin", "The name admin is reserved: take another one."),
-        ("l0bby", "The name l0bby is reserved: take another one."),
+        ("Admin", "The name admin is reserved: nobody can have it."),
+        ("l0bby", "The name l0bby is reserved: nobody can have it."),
         ("аll", "This name mixes scripts whose letters look alike: write it in one script."),
     ],
 )

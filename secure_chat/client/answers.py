@@ -7,6 +7,7 @@ from typing import Final
 
 from secure_chat.client.asking import Asking
 from secure_chat.client.passphrases import ask_and_open, checked_new, new_passphrase
+from secure_chat.client.sentences import error_sentences
 from secure_chat.client.vault.vault import Vault
 from secure_chat.e2ee.recovery_kit import parse_recovery_key
 from secure_chat.errors import InviteBound, NameInvalid, NotConfirmed, RecoveryKeyInvalid
@@ -75,7 +76,7 @@ class Answers:
                 if not self.asking.repeats:
                     raise
                 slip = error
-            self.asking.say(f"{slip.sentence} {slip.next_step}")
+            self.asking.say(" ".join(error_sentences(slip)))
 
     def agree(self, consequence: str) -> None:
         """Have the person agree to what is about to happen. Raises `NotConfirmed`."""

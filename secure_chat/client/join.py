@@ -18,6 +18,7 @@ from secure_chat.client.login_secret import derive_login_secret
 from secure_chat.client.patience import Patience
 from secure_chat.client.profile_draft import ProfileDraft
 from secure_chat.client.profiles import Profile, Profiles
+from secure_chat.client.sentences import error_sentences
 from secure_chat.client.server_identity import ServerIdentity
 from secure_chat.client.vault import enrolment, login_state
 from secure_chat.client.vault.enrolment import NewVault, ServerFacts
@@ -74,7 +75,7 @@ class Joining:
                     if self._answers.name is not None or not self._answers.asking.repeats:
                         raise
                     taken = error
-                self._say(f"{taken.sentence} {taken.next_step}".strip())
+                self._say(" ".join(error_sentences(taken)))
 
     # --- the first connection --------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ from secure_chat.errors import (
 DATA_VARIABLE: Final = "SECURE_CHAT_DATA"
 
 _APPLICATION: Final = "secure-chat"
+_NEWCOMERS: Final = "secure-chat join LINK, or with an account already: secure-chat login --recovery LINK"
 _PROFILES: Final = "profiles"
 _LAST_USED: Final = "last-used"
 _LAST_USED_BYTES: Final = 64  # more than any name of a directory here
@@ -235,4 +236,4 @@ class Profiles:
             )
         for error in self.unreadable():
             return ProfileUnknown(f"The profile here cannot be used. {error.sentence}", hint=error.next_step)
-        return ProfileUnknown("There is no profile on this machine.", hint="secure-chat join LINK")
+        return ProfileUnknown("There is no profile on this machine.", hint=_NEWCOMERS)

@@ -7,6 +7,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator
+from typing import Final
 
 from secure_chat.client.answers import Answers
 from secure_chat.client.channel import connect
@@ -27,6 +28,11 @@ from secure_chat.errors import ChatError, DeviceElsewhere, ProfileBusy, Recovery
 from secure_chat.protocol.commands import Login
 from secure_chat.protocol.events import WelcomeLimited
 from secure_chat.protocol.link import Link
+
+_LEFT_BEHIND: Final = (
+    "Direct messages that the old device had not fetched cannot be read here: ask for them again. "
+    "Numbers that were compared there are to be compared anew."
+)
 
 
 class Recovering:
@@ -69,6 +75,7 @@ class Recovering:
                     self._answers.asking.say("Keys of this device were made.")
                 enrolling = Enrolling(draft, Application(login_secret, row), waiter, self._answers.asking.say)
                 logged_in = enrolling.run(in_doubt=draft.resumes)
+                self._answers.asking.say(_LEFT_BEHIND)
                 return complete(draft, passphrase, logged_in, self._show_recovery)
 
     def explain(self) -> DeviceElsewhere:

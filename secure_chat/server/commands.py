@@ -141,7 +141,10 @@ def status(sources: SettingsSources, *, as_json: bool) -> int:
         return ExitCode.OK
     print(f"secure-chat-server {reply.version} runs on {reply.host}:{reply.port} as {reply.name}, pid {reply.pid}")
     print(f"since {started:%Y-%m-%d %H:%M}, certificate until {ends:%Y-%m-%d}, registration: {reply.registration}")
-    print(f"{reply.people} online, {reply.connections} connections, {reply.accounts} accounts, {reply.rooms} rooms")
+    print(
+        f"{reply.people} online, {_number(reply.connections, 'connection')}, "
+        f"{_number(reply.accounts, 'account')}, {_number(reply.rooms, 'room')}"
+    )
     return ExitCode.OK
 
 
@@ -166,6 +169,10 @@ def _ask(sources: SettingsSources, command: a.AdministrationCommand) -> a.Admini
     from secure_chat.server.settings.control_client import ask
 
     return ask(sources.load().settings.directory, command)
+
+
+def _number(count: int, of_what: str) -> str:
+    return f"{count} {of_what}" if count == 1 else f"{count} {of_what}s"
 
 
 def _day_and_time(ms: int) -> datetime:

@@ -145,7 +145,8 @@ def test_an_unknown_name_is_told_with_what_there_is(profiles: Profiles) -> None:
 def test_a_machine_without_a_profile_is_told_how_to_get_one(no_profiles: Profiles) -> None:
     with pytest.raises(ProfileUnknown) as refusal:
         no_profiles.choose()
-    assert refusal.value.next_step == "secure-chat join LINK"
+    told = refusal.value.next_step
+    assert told == "secure-chat join LINK, or with an account already: secure-chat login --recovery LINK"
 
 
 def test_a_join_that_was_cut_off_is_told(no_profiles: Profiles) -> None:

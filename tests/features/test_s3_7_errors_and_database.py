@@ -89,7 +89,7 @@ def mistakes_of_people(team: Team) -> Iterator[Mistake]:
         "profile.unknown",
         ExitCode.NOT_FOUND,
         "no profile on this machine",
-        "secure-chat join LINK",
+        "secure-chat join LINK, or with an account already: secure-chat login --recovery LINK",
     )
     yield Mistake(
         newcomer.join("secure-chat://cut", "bob"), "link.invalid", ExitCode.USAGE, "cut off", "the whole line"

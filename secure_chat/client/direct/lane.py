@@ -267,7 +267,7 @@ class Lane:
 
     def _lists(self, desk: Desk, step: AskLists, said: e.DeviceLists) -> None:
         if said.state != "enabled":
-            raise UserDisabled(f"{self.name}'s account is disabled or deleted. The message was not sent.")
+            raise UserDisabled(f"{self.name}'s account is disabled or deleted.")
         self._after = take_answer(desk, self.own, self.name, step.after, said, self.now_ms())
         self._looked = self._after is None
         if not self._looked:

@@ -17,6 +17,7 @@ from secure_chat.client.line.room_lines import room_piece
 from secure_chat.client.line.suggestions import explained
 from secure_chat.client.line.times import Days
 from secure_chat.client.line.typed import as_typed
+from secure_chat.errors import TokenUnknown
 from secure_chat.exit_codes import ExitCode, exit_code_of
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
 from secure_chat.sanitize import one_line
@@ -134,10 +135,12 @@ class Happenings:
 
     def _passphrase_needed(self, event: e.PassphraseNeeded) -> None:
         context = self._context
-        context.tell(event.error)
         if not context.may_ask_secrets:
+            context.tell(event.error)
             context.leave(exit_code_of(event.error))
             return
+        # No command to type: the question that follows is the next step.
+        context.tell(TokenUnknown(hint="") if isinstance(event.error, TokenUnknown) else event.error)
         self._ask_for_passphrase()
 
     def _ask_for_passphrase(self) -> None:

@@ -200,7 +200,7 @@ def test_a_command_without_a_connection_says_what_helps(alice: Person) -> None:
 
 
 def test_a_passphrase_that_is_needed_is_asked_for_without_being_shown(alice: Person) -> None:
-    assert alice.hears(e.PassphraseNeeded(TokenUnknown()))[0].startswith("! This session has ended.")
+    assert alice.hears(e.PassphraseNeeded(TokenUnknown())) == ["! This session has ended. [auth.token_unknown]"]
     assert alice.console.prompt == Prompt("Passphrase of alice:", is_secret=True, is_question=True)
     assert alice.types("") == []
     assert alice.prompt == "Passphrase of alice:"

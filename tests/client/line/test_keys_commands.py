@@ -84,8 +84,9 @@ def test_the_code_for_a_camera_is_drawn_where_it_fits(alice: Person) -> None:
     alice.console.context.columns = lambda: 80
     alice.types("/verify bob")
     drawn = alice.answers(number())
-    code = drawn[4:]
     assert drawn[1:4] == ROWS
+    assert drawn[4] == "  for a program with a camera; bob's code looks different:"
+    code = drawn[5:]
     assert len({len(line) for line in code}) == 1
     assert set("".join(code)) <= set("█▀▄ ")
     alice.types("")
@@ -254,3 +255,9 @@ def test_a_link_for_somebody_stands_on_a_row_of_its_own(alice: Person) -> None:
         "* works once, until 2021-05-03 10:00; whoever has it joins, and the two of you are verified:",
         "  secure-chat://x/j#1.a",
     ]
+
+
+def test_a_changed_key_that_was_not_compared_stays_unaccepted(alice: Person) -> None:
+    alice.types("/verify bob")
+    alice.answers(number(state=d.Trust.CHANGED))
+    assert alice.types("no") == ["* the new key of bob stays unaccepted; /verify bob asks again"]

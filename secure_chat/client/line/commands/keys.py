@@ -34,7 +34,9 @@ def verify(context: Context, argument: str) -> None:
         context.say(
             f"compare this with what {peer} sees after /verify {one_line(context.own_name)}, face to face or by voice:"
         )
-        context.show(*number_lines(number.digits), *qr_lines(number.qr, context.columns()))
+        code = qr_lines(number.qr, context.columns())
+        about_code = [detail(f"for a program with a camera; {peer}'s code looks different:")] if code else []
+        context.show(*number_lines(number.digits), *about_code, *code)
         if number.state is Trust.VERIFIED:
             context.say(_named(number.peer), " is verified already")
             return
@@ -55,7 +57,10 @@ def _ask_whether_equal(context: Context, number: SafetyNumber) -> None:
         context.expect(ticket, lambda _answer: None, lambda error: _not_done(context, number.peer, error))
 
     def left() -> None:
-        context.say(_named(number.peer), f" stays {TRUST_WORDS[number.state]}; /verify {peer} asks again")
+        if number.state is Trust.CHANGED:
+            context.say(f"the new key of {peer} stays unaccepted; /verify {peer} asks again")
+        else:
+            context.say(_named(number.peer), f" stays {TRUST_WORDS[number.state]}; /verify {peer} asks again")
 
     prompt = f"Are all {len(_groups(number.digits))} groups the same at {peer}'s? yes, or Enter for not now >"
     context.ask(Question(prompt, answered, left))
