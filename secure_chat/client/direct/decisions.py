@@ -31,11 +31,18 @@ class Decisions:
             return
         self._changed_keys_told = True
         with self._office.desk() as desk:
+            names = {contact.name for contact in desk.all_contacts()}
+        self.tell_changed(names)
+
+    def tell_changed(self, names: set[str]) -> None:
+        """Of these people, whose key has changed and was not accepted."""
+        with self._office.desk() as desk:
             for contact in desk.all_contacts():
-                if contact.shown is not None:
+                if contact.shown is not None and contact.name in names:
                     held = contacts.held_messages(desk, contact.name)
                     since, shown = contact.shown.since, contacts.fingerprint_shown(contact)
                     desk.tell(KeyIsChanged(contact.name, since, contact.verified, held, shown))
+                    desk.touched.add(contact.name)
 
     def knows(self, name: str) -> bool:
         """Whether somebody of that name is pinned."""

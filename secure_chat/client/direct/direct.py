@@ -22,6 +22,7 @@ from secure_chat.client.direct.events import (
     ConversationFound,
     DirectRefused,
     DirectsFound,
+    Trust,
 )
 from secure_chat.client.direct.lookups import Lookups
 from secure_chat.client.direct.mailbox import Mailbox
@@ -61,12 +62,19 @@ class Direct:
         self._connected = False
         self._snapshots: dict[str, ContactSnapshot] = {}
         self._requests = Requests()
+        self._contradicted: set[str] = set()  # names whose pinned key an invite has contradicted just now
         self._office = office = Office(vault, self._tell_and_look)
         office.done = self._done
         self.own = own = Own.of_vault(vault)
         requests = self._requests
         self._keys = OwnKeys(
-            vault, requests, self._tell_and_look, verify_by_invite, self._drop_sessions, random=random, now_ms=now_ms
+            vault,
+            requests,
+            self._tell_and_look,
+            self._verify_by_invite,
+            self._drop_sessions,
+            random=random,
+            now_ms=now_ms,
         )
         self._sender = Sender(office, requests, own, random, now_ms, clock)
         receiver = Receiver(own, self._keys.prekeys, now_ms)
@@ -117,6 +125,9 @@ class Direct:
         self._duties.turn()
         self._sender.turn()
         self._keys.turn(self._clock())
+        if self._contradicted:
+            names, self._contradicted = self._contradicted, set()
+            self._decisions.tell_changed(names)
         self._tidying.turn()
 
     def next_time(self) -> float | None:
@@ -262,6 +273,14 @@ class Direct:
             self._mailbox.fetch_lists(user_id)
         if desk.touched:
             self._look_at(desk.touched)
+
+    def _verify_by_invite(
+        self, transaction: Transaction, name: str, user_id: bytes, identity_key: bytes, now_ms: int
+    ) -> Trust:
+        trust = verify_by_invite(transaction, name, user_id, identity_key, now_ms)
+        if trust is Trust.CHANGED:
+            self._contradicted.add(name)  # told once the transaction is on the disk
+        return trust
 
     def _tell_and_look(self, event: Event) -> None:
         self._tell(event)

@@ -8,7 +8,7 @@ import pytest
 from secure_chat.client.direct import conversations, device_lists
 from secure_chat.client.direct.contacts import verify_by_invite
 from secure_chat.client.direct.desk import Desk
-from secure_chat.client.direct.events import Trust
+from secure_chat.client.direct.events import KeyIsChanged, Trust
 from secure_chat.client.direct.records import CONTACTS
 from secure_chat.client.events import Answered, Failed
 from secure_chat.e2ee.device_keys import IdentitySecret
@@ -90,6 +90,18 @@ def test_a_new_list_under_the_pinned_key_does_not_silence_what_an_invite_has_pro
     alice.say("bob", "held")
     assert state(alice) is Trust.CHANGED
     assert not bob.texts()
+
+
+def test_what_an_invite_contradicts_is_told_as_a_changed_key_at_once(scene: Scene) -> None:
+    alice, bob = scene.person("alice"), Double(scene, "bob").register()
+    alice.say("bob", "before")
+    other = IdentitySecret.generate(os.urandom).public_key.raw
+    with alice.vault.transaction() as transaction:
+        alice.direct._verify_by_invite(transaction, "bob", bob.user_id, other, scene.clock.now_ms())
+    alice.direct.turn()
+    (told,) = alice.told(KeyIsChanged)
+    assert (told.peer, told.held) == ("bob", 0)
+    assert [(each.name, each.state) for each in alice.direct.snapshot] == [("bob", Trust.CHANGED)]
 
 
 def test_nobody_else_is_shown_under_the_own_name(scene: Scene) -> None:
