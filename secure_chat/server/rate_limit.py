@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from secure_chat.errors import RateLimited
-from secure_chat.limits import NAMED_ENVELOPES_A_TOKEN
+from secure_chat.limits import NAMED_ENVELOPES_AT_ONE_RATE
 from secure_chat.protocol import commands as c
 from secure_chat.server.settings.model import Rates
 
@@ -81,7 +81,7 @@ KINDS: Final[dict[type[c.Command], Kind]] = {
 def tokens_beyond_one(command: c.Command) -> int:
     """What a command costs its bucket besides the one token, because it is about many things."""
     if isinstance(command, (c.DirectAcknowledge, c.DirectDefer)):
-        return (len(command.envelope_ids) - 1) // NAMED_ENVELOPES_A_TOKEN
+        return (len(command.envelope_ids) - 1) // NAMED_ENVELOPES_AT_ONE_RATE
     return 0
 
 
