@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 CODE := secure_chat tools tests $(wildcard benchmarks)
 PYTEST_ARGS ?=
 # Over all cores, a file at a time: fixtures of a module serve its tests in one process.
-SPREAD ?= --numprocesses auto --dist loadfile
+SPREAD ?= --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --progress-bar off \
 	--root-user-action ignore

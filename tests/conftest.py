@@ -70,3 +70,12 @@ def no_thread_and_no_socket_is_left_behind() -> Iterator[None]:
     leaks = [f"thread {thread.name!r}" for thread in threads]
     leaks += [describe_socket(descriptor) for descriptor in sockets.values()]
     pytest.fail("left behind: " + "; ".join(leaks))
+
+
+LONG_FILES = ("end_to_end", "features", "one_shot", "mutations")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that no core ends the run alone; their order stays random."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG_FILES)

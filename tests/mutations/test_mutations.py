@@ -15,6 +15,7 @@ from tests.mutations.checks_taken_away import MUTATIONS, Mutation
 PATIENCE_SECONDS: Final = 120.0
 FAILED: Final = 1  # pytest's own exit code: tests ran, and some failed
 WANTED: Final = 12
+EVERY: Final = 9  # of them is taken away in CI, all by `make test-long`: each is a run of its own
 TREES: Final = ("secure_chat", "tests", "tools")
 
 
@@ -43,7 +44,13 @@ def run(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.title)
+RUNS: Final = [
+    pytest.param(mutation, id=mutation.title, marks=() if place % EVERY == 0 else pytest.mark.long)
+    for place, mutation in enumerate(MUTATIONS)
+]
+
+
+@pytest.mark.parametrize("mutation", RUNS)
 def test_a_check_that_is_taken_away_is_missed(copy: Path, mutation: Mutation) -> None:
     source = copy / mutation.path
     whole = source.read_text(encoding="utf-8")
