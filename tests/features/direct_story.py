@@ -130,7 +130,7 @@ def _change_the_key(story: DirectStory) -> None:
     refused = story.alice.run("send", "-t", BOB, "-m", held)
     assert refused.returncode == ExitCode.RECIPIENT_KEY, refused.stderr
     with story.alice.at_terminal() as alice:
-        alice.expect_text("#lobby >")
+        alice.expect("has a new key")
         alice.enter(f"/trust {BOB}")
         alice.expect("To accept the new key")  # he was verified by the invite
         alice.enter(BOB)

@@ -100,6 +100,7 @@ def test_in_a_conversation_nobody_needs_to_be_named(alice: Person) -> None:
     for command in ("/verify", "/fingerprint"):
         alice.types(command)
         assert alice.asks() == ("compare", "bob")
+    alice.hears(d.KeyIsChanged("bob", TEN, False, 1, b"k" * 32))
     for command in ("trust", "discard"):
         alice.types(f"/{command}")
         assert alice.asks()[:2] == (command, "bob")
@@ -133,6 +134,14 @@ def test_somebody_who_is_not_there_is_answered_with_who_was_meant(alice: Person)
 
 def changed(person: Person, *, was_verified: bool, fingerprint: bytes = b"k" * 32) -> None:
     person.hears(d.KeyIsChanged("dave", TEN, was_verified, 1, fingerprint))
+
+
+@pytest.mark.negative(65)
+def test_trust_accepts_no_key_of_which_nothing_was_shown_yet(alice: Person) -> None:
+    """Typed before the news of a changed key has come, it must not accept what nobody has seen."""
+    (drawn,) = alice.types("/trust dave")
+    assert drawn.startswith("! No new key of dave was shown here. Nothing was accepted.")
+    assert not alice.client.take_asked()
 
 
 def test_trust_accepts_the_key_that_was_told_of(alice: Person) -> None:

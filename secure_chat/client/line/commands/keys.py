@@ -106,7 +106,10 @@ def trust(context: Context, argument: str) -> None:
     """Accept the new key that was shown; what is held is sent."""
     name = _whom(context, argument, "trust")
     conversation = context.places.with_peer(name)
-    if conversation is None or not conversation.was_verified:
+    if conversation is None or conversation.state is not Trust.CHANGED or not conversation.fingerprint:
+        # Accepting means the key shown: one of which nothing was said here yet cannot be meant.
+        raise KeyNotChanged(f"No new key of {one_line(name)} was shown here. Nothing was accepted.")
+    if not conversation.was_verified:
         _accept(context, name)
         return
     peer = one_line(name)
@@ -136,9 +139,7 @@ def _accept(context: Context, name: str) -> None:
             known.state = Trust.VERIFIED if known.was_verified else Trust.UNVERIFIED
         _not_done(context, name, error)
 
-    conversation = context.places.with_peer(name)
-    shown = b"" if conversation is None else conversation.fingerprint
-    context.expect(context.client.trust(name, shown), done, failed)
+    context.expect(context.client.trust(name, context.conversation(name).fingerprint), done, failed)
 
 
 def discard(context: Context, argument: str) -> None:
