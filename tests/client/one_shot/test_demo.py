@@ -89,6 +89,7 @@ def test_with_json_each_line_is_an_object(tmp_path: Path) -> None:
     assert str(tmp_path) in first["text"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("number", "line"),
     [(signal.SIGINT, "A server runs"), (signal.SIGTERM, "Everything"), (signal.SIGHUP, "Everything")],
