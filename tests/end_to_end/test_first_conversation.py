@@ -157,6 +157,7 @@ def talk(place: Place, server: Serving) -> Conversation:
         again.is_at("#lobby >")
         again.enter("/reply found them")
         again.sees("bob: found them$")
+        again.sees("alice is offline: it waits at the server, which cannot read it$")
         again.enter("/quit")
         assert again.ends() == ExitCode.OK
         shown["back"] = transcript(BACK, again)
