@@ -549,11 +549,18 @@ class StorageUnsupported(ChatError):
     hint = "install a Python whose SQLite is 3.35 or newer and has FTS5"
 
 
+class StorageForeign(ChatError):
+    """The database's tables are not those of this version."""
+
+    code = "storage.foreign"
+    hint = "keep the file: the version that made it can use it; or start with an empty directory: --data DIR"
+
+
 class StorageTooNew(ChatError):
     """The database was written by a newer version."""
 
     code = "storage.version"
-    hint = "install the newest secure-chat"
+    hint = "keep the file, and install the newest secure-chat; or start with an empty directory: --data DIR"
 
 
 # --- settings and the server's own files -----------------------------------------------------------

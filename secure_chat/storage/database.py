@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from secure_chat.errors import StorageFailed, StorageUnsupported
+from secure_chat.errors import StorageUnsupported
 from secure_chat.limits import (
     CHECKPOINT_PAGES,
     CHECKPOINT_PAGES_IDLE,
     DATABASE_BUSY_SECONDS,
 )
 from secure_chat.storage.data_lock import check_private
-from secure_chat.storage.migrations import engine_for, is_newest, migrate
+from secure_chat.storage.faults import damaged
+from secure_chat.storage.migrations import engine_for, migrate
+from secure_chat.storage.schema import check, recognise
 from secure_chat.storage.statements import Statement, Value
 
 DATABASE_NAME: Final = "secure-chat.db"
@@ -52,7 +54,8 @@ class Database:
     def __init__(self, directory: Path, connect: Connect = connect) -> None:
         """Open, migrate, and check the whole file if the last stop was not clean.
 
-        Raises `StorageUnsupported`, `StorageExposed`, `StorageTooNew`, or `StorageFailed` for a damaged file.
+        Nothing is written to a database that is not of this program and version. Raises `StorageUnsupported`,
+        `StorageExposed`, `StorageForeign`, `StorageTooNew`, or `StorageFailed` for a damaged file.
         """
         self.path = directory / DATABASE_NAME
         self._log_path = directory / (DATABASE_NAME + "-wal")
@@ -61,11 +64,13 @@ class Database:
         self._make_private()
         self._connection = connect(str(self.path))
         try:
+            is_newest = recognise(self._connection, self.path)
             self._configure()
             if unclean:
                 self._check_whole_file()
-            if not is_newest(self._connection):
+            if not is_newest:
                 migrate(engine_for(self.path))
+                check(self._connection, self.path)
         except BaseException:
             self._connection.close()
             raise
@@ -210,7 +215,7 @@ class Database:
     def _check_whole_file(self) -> None:
         answers = self._connection.execute("PRAGMA quick_check").fetchall()
         if answers != [("ok",)]:
-            raise StorageFailed(f"The database is damaged: {answers[0][0]}.", hint="restore a backup")
+            raise damaged(self.path, answers[0][0])
 
 
 def _check_sqlite() -> None:

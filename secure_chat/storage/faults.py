@@ -3,9 +3,10 @@
 import errno
 import logging
 import sqlite3
+from pathlib import Path
 from typing import Final
 
-from secure_chat.errors import ChatError, StorageFailed, StorageFull
+from secure_chat.errors import ChatError, StorageFailed, StorageForeign, StorageFull
 from secure_chat.limits import STORAGE_RETRY_SECONDS
 
 PRIMARY_CODE: Final = 0xFF  # the low byte of an extended result code (sqlite.org/rescode.html)
@@ -44,6 +45,22 @@ def disk_fault(error: BaseException) -> ChatError | None:
         _log.error("another connection writes the database, which only the journal may do: %s", error)
         return _full()
     return StorageFailed() if code in _FAILED else None
+
+
+def opening_fault(error: BaseException, database: Path) -> ChatError | None:
+    """As `disk_fault`, while nothing but `database` can be the cause: named, as an operator can act on it."""
+    if isinstance(error, sqlite3.DatabaseError):
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY_CODE
+        if code == sqlite3.SQLITE_NOTADB:
+            return StorageForeign(f"{database} is not a database.")
+        if code == sqlite3.SQLITE_CORRUPT:
+            return damaged(database, str(error))
+    return disk_fault(error)
+
+
+def damaged(database: Path, how: str) -> StorageFailed:
+    """`how`: in SQLite's words."""
+    return StorageFailed(f"The database {database} is damaged: {how}.", hint="keep the file, and restore a backup")
 
 
 def _full() -> StorageFull:

@@ -10,11 +10,11 @@ from typing import Final, Self
 from secure_chat.errors import ChatError, InternalError, StorageFailed
 from secure_chat.protocol.states import Role
 from secure_chat.storage.data_lock import DataLock
-from secure_chat.storage.database import Connect, Database, connect
+from secure_chat.storage.database import DATABASE_NAME, Connect, Database, connect
 from secure_chat.storage.decisions.table import DECISIONS
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.entries import AnyEntry, CreateRoom
-from secure_chat.storage.faults import disk_fault
+from secure_chat.storage.faults import disk_fault, opening_fault
 from secure_chat.storage.mail import MailState
 from secure_chat.storage.maintenance import Maintenance
 from secure_chat.storage.outcomes import Committed, Outcome, Refused
@@ -45,14 +45,15 @@ class Store:
     def open(cls, directory: Path, *, now_ms: int, connect: Connect = connect) -> Self:
         """Take the lock of the data directory, open its database and bring it up to date; #lobby is made with it.
 
-        Raises `StorageLocked`, `StorageExposed`, `StorageUnsupported`, `StorageTooNew`, `StorageFull`, `StorageFailed`.
+        Raises `StorageLocked`, `StorageExposed`, `StorageUnsupported`, `StorageForeign`, `StorageTooNew`,
+        `StorageFull`, `StorageFailed`.
         """
         lock = DataLock(directory)
         try:
             return cls._open_locked(lock, directory, now_ms, connect)
         except BaseException as error:
             lock.release()
-            fault = disk_fault(error)
+            fault = opening_fault(error, directory / DATABASE_NAME)
             if fault is None or fault is error:
                 raise
             raise fault from error

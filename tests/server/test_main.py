@@ -2,9 +2,11 @@
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from secure_chat.certificates.store import CertificateDirectory, issue_server
 from secure_chat.exit_codes import ExitCode
 from secure_chat.server import main
 from secure_chat.server.main import PROGRAM, parser
+from secure_chat.storage.database import DATABASE_NAME
 from tests.support.command import log_of, run, serving
 from tests.support.installation import Installation
 from tests.support.wire_client import WireClient
@@ -119,6 +122,18 @@ def test_a_data_directory_that_others_may_enter_is_refused(tmp_path: Path) -> No
     result = run(tmp_path, "run", "--data", "var")
     assert result.returncode == ExitCode.USAGE
     assert "chmod 700" in result.stderr
+
+
+def test_a_database_of_another_checkout_is_refused_with_its_name_and_the_way_on(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    installation.seed(["alice"])
+    with closing(sqlite3.connect(installation.data / DATABASE_NAME)) as connection:
+        connection.execute("ALTER TABLE invites DROP COLUMN settled")
+    result = run(tmp_path, "run", "--config", str(installation.settings_file))
+    assert (result.returncode, result.stdout) == (ExitCode.BUG, "")
+    assert str(installation.data / DATABASE_NAME) in result.stderr
+    assert "it has no column invites.settled. [storage.foreign]\n  keep the file: " in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_standard_output_has_the_ready_line_and_nothing_else(tmp_path: Path) -> None:

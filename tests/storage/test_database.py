@@ -173,15 +173,6 @@ def test_a_damaged_file_is_refused_after_an_unclean_stop(tmp_path: Path, opened:
     DataLock(crashed).release()  # the lock was let go
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    tmp_path.chmod(0o700)
-    (tmp_path / DATABASE_NAME).write_bytes(b"\xa5" * 8192)
-    (tmp_path / DATABASE_NAME).chmod(0o600)
-
-    with pytest.raises(StorageFailed):
-        Store.open(tmp_path, now_ms=0)
-
-
 def test_an_old_sqlite_and_one_without_full_text_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(database_module, "OLDEST_SQLITE", (99, 0, 0))

@@ -1,6 +1,5 @@
 """The tables: what the migrations make is what the code names, and the directory is append-only."""
 
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,31 +9,24 @@ import sqlalchemy
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from secure_chat.errors import StorageTooNew
 from secure_chat.storage import migrations
 from secure_chat.storage.database import DATABASE_NAME
-from secure_chat.storage.migrations import NEWEST, engine_for, migrate
-from secure_chat.storage.store import Store
+from secure_chat.storage.migrations import NEWEST, OLDER, engine_for, migrate
 from secure_chat.storage.tables import metadata
+from tests.storage import frozen_revisions
+from tests.storage.frozen_revisions import made_in
 from tests.storage.opened import Opened
 
-Made = set[tuple[str, str, str]]
 
+def test_no_revision_has_changed_since_it_was_recorded() -> None:
+    """Before the first release: databases made until now are refused from now on. Afterwards: it must not happen."""
+    made = frozen_revisions.digests()
 
-def made_in(path: Path) -> Made:
-    """Everything in a database: kind, name, and SQL without its spacing; constraints in whatever order."""
-    connection = sqlite3.connect(path)
-    try:
-        rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    finally:
-        connection.close()
-    return {(kind, name, normalised(sql)) for kind, name, sql in rows if name != "alembic_version"}
-
-
-def normalised(sql: str) -> str:
-    for mark in "(),":
-        sql = sql.replace(mark, f" {mark} ")
-    return " ".join(sorted(sql.split()))
+    assert made == frozen_revisions.recorded(), (
+        "a released revision never changes: put it back, and write a new one"
+        if frozen_revisions.RELEASED
+        else "databases of earlier checkouts will be refused; if so be it: python -m tests.storage.frozen_revisions"
+    )
 
 
 def test_all_revisions_together_make_exactly_the_tables_that_the_code_names(tmp_path: Path) -> None:
@@ -54,6 +46,7 @@ def test_the_newest_revision_is_the_head_of_one_line_of_revisions() -> None:
     scripts = ScriptDirectory.from_config(settings)
 
     assert scripts.get_heads() == [NEWEST]
+    assert {script.revision for script in scripts.walk_revisions()} == {*OLDER, NEWEST}
 
 
 def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
@@ -76,19 +69,6 @@ def test_a_migration_that_is_cut_off_leaves_nothing(tmp_path: Path, monkeypatch:
 
     assert made_in(path) == set()
     migrate(engine_for(path))
-
-
-def test_a_database_of_a_later_version_is_refused_and_left_alone(opened: Opened) -> None:
-    opened.store.close()
-    with engine_for(opened.directory / DATABASE_NAME).begin() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    try:
-        with pytest.raises(StorageTooNew):
-            Store.open(opened.directory, now_ms=opened.now)
-    finally:
-        with engine_for(opened.directory / DATABASE_NAME).begin() as connection:
-            connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
-        opened.open()
 
 
 @pytest.mark.parametrize(

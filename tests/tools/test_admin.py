@@ -3,6 +3,7 @@
 import contextlib
 import re
 import shlex
+import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from secure_chat.protocol.authentication import invite_token_hash
 from secure_chat.protocol.link import Link, parse_link
 from secure_chat.protocol.states import Role
 from secure_chat.storage.administration import operator_name
+from secure_chat.storage.database import DATABASE_NAME
 from secure_chat.storage.entries import AnyEntry, CreateInvite
 from secure_chat.storage.store import Store
 from secure_chat_tools.admin.arguments import PROGRAM, parse
@@ -385,6 +387,15 @@ def test_a_mistake_has_its_exit_code_and_its_sentence(
 def test_the_most_hours_and_rooms_are_allowed(stopped: Stopped) -> None:
     rooms = ["--room=dev"] * MAX_INVITE_ROOMS
     assert link_in(stopped.admin("invite", "create", "--hours", str(MAX_INVITE_HOURS), *rooms)).token
+
+
+def test_a_database_of_another_checkout_is_refused_as_the_server_does(tmp_path: Path) -> None:
+    stopped = Stopped(tmp_path)
+    with contextlib.closing(sqlite3.connect(stopped.installation.data / DATABASE_NAME)) as connection:
+        connection.execute("ALTER TABLE invites DROP COLUMN settled")
+    done = stopped.admin("invite", "list")
+    assert (done.returncode, done.stdout) == (ExitCode.BUG, "")
+    assert "it has no column invites.settled. [storage.foreign]\n  keep the file: " in done.stderr
 
 
 def test_in_the_wrong_place_nothing_is_made(tmp_path: Path) -> None:

@@ -11,20 +11,22 @@ from typing import Final
 import sqlalchemy
 from sqlalchemy import event, pool
 
-from secure_chat.errors import StorageTooNew
-
 NEWEST: Final = "0001"
 """The revision that this program works with."""
 
+OLDER: Final[frozenset[str]] = frozenset()
+"""The revisions from which it brings a database to the newest."""
 
-def is_newest(connection: sqlite3.Connection) -> bool:
-    """Whether the database needs no migration; then Alembic need not be imported."""
+
+def revision_of(connection: sqlite3.Connection) -> str | None:
+    """The revision that the database says it is of; None where nothing says so, empty where it is said wrongly."""
     try:
-        return connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWEST,)]
+        rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
-        return False  # no such table: a new database
+        return None  # no such table
+    return str(rows[0][0]) if len(rows) == 1 else ""
 
 
 def engine_for(database: Path) -> sqlalchemy.Engine:
@@ -40,19 +42,20 @@ def engine_for(database: Path) -> sqlalchemy.Engine:
 
 
 def migrate(engine: sqlalchemy.Engine) -> None:
-    """Bring the database to `NEWEST`. The caller holds the database's lock.
+    """Bring the database to `NEWEST`, from a revision that this program knows or from nothing.
 
-    Raises `StorageTooNew` for a database of a later version of this program.
+    The caller holds the database's lock. Raises `sqlite3.Error`: nothing has changed.
     """
     from alembic import command
     from alembic.config import Config
-    from alembic.util import CommandError
 
     settings = Config()
     settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    with engine.begin() as connection:
-        settings.attributes["connection"] = connection
-        try:
+    try:
+        with engine.begin() as connection:
+            settings.attributes["connection"] = connection
             command.upgrade(settings, "head")
-        except CommandError as error:
-            raise StorageTooNew from error
+    except sqlalchemy.exc.DBAPIError as error:
+        if not isinstance(error.orig, sqlite3.Error):
+            raise
+        raise error.orig from error
