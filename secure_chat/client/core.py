@@ -229,6 +229,11 @@ class Client:
         name = user_name(user) if user else ""
         return self._direct(lambda ticket, direct: direct.discard(ticket, name))
 
+    def look_up(self, user: str) -> Ticket:
+        """Whether the server knows somebody of that name; nothing is kept. Fails with `UserUnknown`, `UserDisabled`."""
+        name = user_name(user)
+        return self._direct(lambda ticket, direct: direct.look_up(ticket, name))
+
     def compare(self, user: str) -> Ticket:
         """What two people compare: `SafetyNumber`. Of somebody unknown the key is fetched and pinned first."""
         name = user_name(user)

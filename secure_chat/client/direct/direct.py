@@ -186,6 +186,17 @@ class Direct:
             else:
                 self._after_a_look(ticket, name, lambda: self._decisions.safety_number(name))
 
+    def look_up(self, ticket: Ticket, name: str) -> None:
+        """Whether there is somebody of that name."""
+
+        def looked(error: ChatError | None) -> None:
+            self._tell(Answered(ticket, Settled()) if error is None else Failed(ticket, error))
+
+        if self._connected:
+            self._lookups.is_there(name, looked)
+        else:
+            looked(NotConnected())
+
     def mark_verified(self, ticket: Ticket, name: str, digits: str) -> None:
         """These digits were compared."""
         with self._answering(ticket):

@@ -7,7 +7,7 @@ from secure_chat.client.direct.office import Office
 from secure_chat.client.direct.own import Own
 from secure_chat.client.direct.sender import UNACCEPTABLE
 from secure_chat.client.requests import Request, Requests
-from secure_chat.errors import ChatError, ConnectionLost, ServerSaidNonsense
+from secure_chat.errors import ChatError, ConnectionLost, ServerSaidNonsense, UserDisabled
 from secure_chat.limits import MAX_STALE_ANSWERS
 from secure_chat.protocol.commands import Command, DeviceListQuery
 from secure_chat.protocol.events import DeviceLists, Said
@@ -30,6 +30,22 @@ class Lookups:
             contact = desk.contact(name)
             peer = None if contact is None else desk.peer(contact.user_id)
         self._ask(name, 0 if peer is None else peer.version, done, MAX_STALE_ANSWERS)
+
+    def is_there(self, name: str, done: Done) -> None:
+        """Ask whether there is somebody of that name, and take in nothing: no key is pinned by curiosity."""
+
+        def command(id_: int) -> Command:
+            return DeviceListQuery(id_, name=name)
+
+        def answered(said: Said) -> None:
+            if not isinstance(said, DeviceLists):
+                done(ServerSaidNonsense())
+            elif said.state != "enabled":
+                done(UserDisabled(f"{name}'s account is disabled or deleted."))
+            else:
+                done(None)
+
+        self._requests.ask(Request(command, answered, done, lost=lambda: done(ConnectionLost())))
 
     def _ask(self, name: str, after: int, done: Done, tries: int) -> None:
         def command(id_: int) -> Command:

@@ -73,6 +73,9 @@ class ClientCalls(Protocol):
     def mark_conversation_read(self, user: str, row: int) -> None:
         """The person has seen a conversation so far."""
 
+    def look_up(self, user: str) -> Ticket:
+        """Whether there is somebody of that name."""
+
     def compare(self, user: str) -> Ticket:
         """The safety number."""
 

@@ -7,7 +7,7 @@ from secure_chat.client.events import Connected, Countdown, Disconnected, Server
 from secure_chat.client.line.error_words import error_line
 from secure_chat.client.line.lines import Line, notice, warning
 from secure_chat.client.line.times import LocalTimes
-from secure_chat.errors import ChatError
+from secure_chat.errors import ChatError, ConnectionLost
 from secure_chat.sanitize import one_line
 
 
@@ -27,6 +27,7 @@ class ConnectionState:
     _offline_since: int | None = None
     _told: set[str] = field(default_factory=set)  # codes of the errors of this absence
     _attempts: int = 0
+    _has_stopped: bool = False  # the server has said that it stops: no wonder that the connection ends
 
     # --- the prompt ------------------------------------------------------------------------------
 
@@ -64,6 +65,7 @@ class ConnectionState:
             going = f"; {waiting} waiting {'line goes' if waiting == 1 else 'lines go'} out now" if waiting else ""
             lines = [notice(f"back: connected to {server} again{self._after()}{going}")]
         self.is_online = self.has_been_online = True
+        self._has_stopped = False
         self._countdown, self._offline_since, self._attempts = None, None, 0
         self._told.clear()
         return lines
@@ -75,17 +77,28 @@ class ConnectionState:
         self._countdown = None if event.retry_in is None else max(0, round(event.retry_in))
         if self._offline_since is None:
             self._offline_since = self.now_ms()
+        if self._has_stopped and isinstance(event.error, ConnectionLost):
+            self._has_stopped = False
+            return [self._stopped_line(event.error, event.retry_in)]
         if event.error.code in self._told and self._attempts & (self._attempts - 1):
             return []
         return [self._offline_line(event.error, event.retry_in)]
 
     def stopping(self, event: ServerStopping) -> list[Line]:
         """The server has said goodbye."""
+        self._has_stopped = True
         return [warning(one_line(event.sentence) or "The server is stopping.")]
 
     def offline_since(self) -> str:
         """When the connection was lost; empty while there is one, or has been none."""
         return "" if self._offline_since is None else self.times.since(self._offline_since, self.now_ms())
+
+    def _stopped_line(self, error: ChatError, retry_in: float | None) -> Line:
+        """Nothing is wrong here: no question whether this machine is online."""
+        then = "" if retry_in is None else f", trying again in {max(1, round(retry_in))} s"
+        return warning(
+            f"The server has stopped. You are offline since {self.offline_since()}{then}. [{one_line(error.code)}]"
+        )
 
     def _offline_line(self, error: ChatError, retry_in: float | None) -> Line:
         is_new = error.code not in self._told

@@ -65,7 +65,8 @@ class Console:
         place = self.context.places.current
         waiting = len(self.context.own_lines) + len(self.context.own_directs) + len(self._early)
         note = self.context.connection.prompt_note(waiting)
-        return Prompt(f"{_where(place) if place else ''}{note} >".lstrip())
+        where = _where(place) if place else "(nowhere)" if self.context.astray else ""
+        return Prompt(f"{where}{note} >".lstrip())
 
     @property
     def leaving(self) -> ExitCode | None:
@@ -125,6 +126,7 @@ class Console:
         is_early = bool(self._early) or not self.context.connection.has_been_online
         if is_early and self._early.must_wait(text, self._registry):
             self.context.show(self._early.wait(text))
+            self.context.typed_ahead = True
             self._run_early()
         else:
             self._guarded(lambda: self._run(text))
@@ -197,7 +199,9 @@ class Console:
     def _run_early(self) -> None:
         """Lines that were typed too early, each once those before it have had their answers."""
         while self._early and self.is_settled and self.context.questions.current is None and self.leaving is None:
-            self._guarded(partial(self._run, self._early.take()))
+            text = self._early.take()
+            self.context.typed_ahead = bool(self._early)
+            self._guarded(partial(self._run, text))
 
     def _name_early(self) -> None:
         """The end came before a connection."""
@@ -219,7 +223,11 @@ class Console:
                 say(self.context, typed.text)
             elif typed is not None:
                 self._registry.find(typed.name).run(self.context, typed.argument)
-        except (SlashUnknown, SlashNotHere, NoRoom, NotConnected) as error:
+        except ChatError as error:
+            if isinstance(typed, Slash) and self._registry.leads_elsewhere(typed):
+                self.context.move_failed(error)
+            if not isinstance(error, SlashUnknown | SlashNotHere | NoRoom | NotConnected):
+                raise
             self.context.tell(error, self.context.put_back(text.strip("\n")))
 
 

@@ -19,7 +19,7 @@ from secure_chat.client.line.presence import Presence
 from secure_chat.client.line.questions import Question, Questions
 from secure_chat.client.line.room_lines import RoomLines
 from secure_chat.errors import ChatError, NoRoom, NotConnected, UsageInvalid
-from secure_chat.exit_codes import ExitCode
+from secure_chat.exit_codes import ExitCode, exit_code_of
 from secure_chat.sanitize import one_line
 
 
@@ -49,6 +49,7 @@ class Context:
     now_ms: Callable[[], int]  # milliseconds since 1970 UTC
     connection: ConnectionState
     may_ask_secrets: bool = True  # somebody is there who can answer without being seen
+    is_watched: bool = True  # somebody sees the answer to a line before the next one; not where they come from a pipe
     columns: Callable[[], int | None] = lambda: None  # of the terminal; None: there is none, or its rows are not drawn
     places: Places = field(default_factory=Places)
     drafts: dict[str, str] = field(default_factory=dict)  # of places that are not known yet, from before the start
@@ -62,6 +63,9 @@ class Context:
     questions: Questions = field(default_factory=Questions)
     lines: list[Line] = field(default_factory=list)  # to be drawn
     rings: bool = False  # the bell, with them
+    typed_ahead: bool = False  # lines wait that were typed before the answers to those before them were seen
+    astray: str = ""  # why lines go nowhere until a place is chosen, a sentence; empty: they go to the current place
+    shortfall: ExitCode = ExitCode.OK  # with which number the program ends because of what has failed, unwatched
     leaving: ExitCode | None = None
     interruptible: Callable[[], None] | None = None  # ends a listing that takes long
     more_to_find: Callable[[], None] | None = None  # goes on with the last search
@@ -102,7 +106,11 @@ class Context:
 
     @property
     def here(self) -> Where:
-        """Where lines go. Raises `NoRoom`, or `NotConnected` when it is not known yet."""
+        """Where lines go. Raises `NoRoom` for nowhere, or `NotConnected` when it is not known yet."""
+        if self.astray:
+            if not self.is_watched:
+                self.shortfall = ExitCode.PARTLY_SENT
+            raise NoRoom(f"{self.astray} Nothing was sent.", hint=self.ways_back)
         place = self.places.current
         if place is not None:
             return place
@@ -123,9 +131,12 @@ class Context:
 
     def go(self, where: Where) -> None:
         """Write to another place from now on: what was being typed stays where it was, its own draft comes back."""
-        left = self.places.current
+        left, typed = self.places.current, self.prompt_text.get()
         if left is not None:
-            left.draft = self.prompt_text.get()
+            left.draft = typed
+        elif self.astray and typed.strip():
+            self.say(f"what you were typing was not sent: {typed}")
+        self.astray = ""
         self.places.go(where)
         self.prompt_text.set(where.draft)
         where.draft = ""
@@ -152,13 +163,37 @@ class Context:
         return conversation
 
     def settle(self) -> None:
-        """Go somewhere, if the person is nowhere and there is a room. What is typed meanwhile stays."""
+        """Go somewhere, if the person is nowhere yet and there is a room. What is typed meanwhile stays."""
         nearest = self.places.nearest
-        if self.places.current is None and nearest is not None:
+        if self.places.current is None and nearest is not None and not self.astray:
             typed = self.prompt_text.get()
             self.go(nearest)
             if typed:
                 self.prompt_text.set(typed)
+
+    def lose_way(self, why: str) -> None:
+        """Write nowhere until a place is chosen: no line goes elsewhere than where it was begun. `why`: a sentence."""
+        self.astray = why
+        self.places.stand_nowhere()
+
+    @property
+    def ways_back(self) -> str:
+        """How to get to a place again."""
+        nearest = self.places.nearest
+        if nearest is None:
+            return NoRoom.hint
+        return f"/go {one_line(nearest.room)}, /msg USER or /join ROOM leads to one"
+
+    def move_failed(self, error: ChatError) -> None:
+        """A command that leads elsewhere has failed: lines that follow it unseen were meant for there."""
+        self.fell_short(error)
+        if self.typed_ahead or not self.is_watched:
+            self.lose_way("The place that was named before was not reached, so this goes nowhere.")
+
+    def fell_short(self, error: ChatError) -> None:
+        """Something was not done; where nobody sees that, the exit code of the first one says so."""
+        if not self.is_watched and self.shortfall is ExitCode.OK:
+            self.shortfall = exit_code_of(error)
 
     def put_back(self, text: str) -> str:
         """Put a text that was not sent back at the prompt; the sentence that says where it is."""
@@ -183,4 +218,4 @@ class Context:
     def leave(self, code: ExitCode = ExitCode.OK) -> None:
         """End the program, after what is to be drawn."""
         if self.leaving is None:
-            self.leaving = code
+            self.leaving = self.shortfall if code is ExitCode.OK else code

@@ -145,11 +145,13 @@ class DirectHappenings:
             case e.DirectRefused():
                 self._refused(event)
             case e.DirectHeld():
-                self._context.conversation(event.peer).state = e.Trust.CHANGED
+                context.conversation(event.peer).state = e.Trust.CHANGED
+                context.fell_short(event.error)
                 context.tell(event.error)
 
     def _refused(self, event: e.DirectRefused) -> None:
         context, conversation = self._context, self._context.places.with_peer(event.peer)
+        context.fell_short(event.error)
         # A place that the prompt leads to is never taken away: the next line, typed meanwhile, would go to a room.
         is_here = conversation is not None and conversation is context.places.current
         if isinstance(event.error, UserUnknown) and conversation is not None and not conversation.shown and not is_here:

@@ -256,20 +256,24 @@ class Happenings:
         self._expected.discard(event.room)
         self._unread.pop(event.room, None)
         context.own_lines.lost(event.room)
-        was_here = context.places.current is context.places.get(event.room)
-        typed = context.prompt_text.get().strip() if was_here else ""
+        place = context.places.get(event.room)
+        was_here = place is not None and context.places.current is place
         context.places.leave(event.room)
         if event.kicked:
             context.show(warning("you were removed from ", room_piece(event.room)))
         else:
             context.say("you are no longer in ", room_piece(event.room))
-        if not was_here:
+        if place is None or not was_here:
             return
-        if typed:
-            context.say(f"what you were typing there was not sent: {typed}")
-        context.prompt_text.set("")
-        context.settle()
-        self._say_where()
+        typed = context.prompt_text.get().strip()
+        if place.is_being_left and not typed:
+            context.settle()
+            self._say_where()
+            return
+        # Whoever is about to type, or has typed half of it, means the room that was there.
+        context.lose_way(f"You are not in #{one_line(event.room)} any more, where this was begun.")
+        kept = "your text stays at the prompt, and " if typed else ""
+        context.say(f"{kept}nothing is sent before you choose another place: {context.ways_back}")
 
     def _say_where(self) -> None:
         current = self._context.places.current
@@ -326,6 +330,7 @@ class Happenings:
                 context.show(*own_lines.accepted(event))
             case e.LineRefused():
                 own_lines.refused(event)
+                context.fell_short(event.error)
                 back = context.give_back(context.places.get(event.room), as_typed(event.text, action=event.action))
                 context.tell(explained(context, event.error, room=event.room), "Nothing was sent.", back)
 

@@ -96,7 +96,9 @@ def _on_terminal(client: RunningClient, keeping: Keeping, *, color: bool) -> int
 def _on_plain(client: RunningClient, patience: float) -> int:
     streams = Streams.of_process()
     secrets = streams.has_person and streams.width is not None
-    console = Console(_context(client, NoPromptText(), may_ask_secrets=secrets))
+    context = _context(client, NoPromptText(), may_ask_secrets=secrets)
+    context.is_watched = streams.has_person
+    console = Console(context)
     screen = Plain(console, client.events, streams, patience)
     with contextlib.closing(screen), client:
         screen.run()

@@ -23,6 +23,7 @@ class Place:
     read: int = 0  # the highest number that the person has had before the eyes
     draft: str = ""  # typed here and not sent
     has_known_members: bool = False  # their names can be completed
+    is_being_left: bool = False  # the person has asked to leave it
 
     @property
     def title(self) -> str:
@@ -143,10 +144,16 @@ class Places:
         """Make this the place that lines go to."""
         self._current = where
 
+    def stand_nowhere(self) -> None:
+        """Lines go nowhere."""
+        self._current = None
+
     def beside(self, step: int) -> Where | None:
-        """What lies `step` places further, round about; None where there is no other."""
+        """What lies `step` places further, round about; from nowhere the first one; None where there is no other."""
         everywhere, current = self.all(), self._current
-        if len(everywhere) < 2 or current is None:
+        if current is None:
+            return next(iter(everywhere), None)
+        if len(everywhere) < 2:
             return None
         return everywhere[(everywhere.index(current) + step) % len(everywhere)]
 

@@ -1,14 +1,17 @@
 """The slash-commands: one list that the prompt, help, completion and every screen read."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from secure_chat.client.line.context import Context
+from secure_chat.client.line.typed import Slash
 from secure_chat.errors import SlashNotHere, SlashUnknown
 
+_NAME: Final = re.compile("[a-z-]+")
 _LIKENESS: Final = 0.6  # of a mistyped name to the one that is meant; 1 is the same
 
 
@@ -33,6 +36,16 @@ class Completes(Enum):
     HELP_TOPIC = "a topic of the help"
 
 
+def stays(_argument: str) -> bool:
+    """Of a command after which lines go where they went before."""
+    return False
+
+
+def moves(_argument: str) -> bool:
+    """Of a command after which lines go elsewhere."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class SlashCommand:
     """One command. `run` is called with what follows the name, and raises a ChatError when that makes no sense."""
@@ -47,6 +60,7 @@ class SlashCommand:
     examples: tuple[str, ...] = ()
     completes: tuple[Completes, ...] = ()  # argument by argument; the last one goes on
     options: tuple[str, ...] = ()  # words that begin with -, or end with :
+    leads: Callable[[str], bool] = stays  # whether, with this argument, it is to lead to another place
 
     @property
     def synopsis(self) -> str:
@@ -84,9 +98,14 @@ class Registry:
         question = f", did you mean /{meant}?" if meant else "."
         raise SlashUnknown(f"Unknown command /{name}{question} Nothing was sent.")
 
+    def leads_elsewhere(self, typed: Slash) -> bool:
+        """Whether lines after this command are meant for another place; of a slip nobody knows, so it may be."""
+        command = self._by_name.get(typed.name)
+        return typed.name not in LATER if command is None else command.leads(typed.argument)
+
     def closest(self, name: str) -> str | None:
-        """The name that was probably meant."""
-        if not name:
+        """The name that was probably meant; None for what is no command at all, as a path."""
+        if not _NAME.fullmatch(name):
             return None
         beginning = [each for each in self.names if each.startswith(name)]
         return next(iter(beginning or difflib.get_close_matches(name, self.names, 1, _LIKENESS)), None)

@@ -124,6 +124,14 @@ def test_both_see_the_same_safety_number_and_a_message_to_nobody_comes_back(some
         assert (refused.error.code, refused.text) == ("user.unknown", "hello?")
 
 
+def test_whether_there_is_somebody_is_asked_without_pinning_a_key(somebody: Somebody) -> None:
+    (_, alice_vault), (bob_name, _) = somebody(), somebody()
+    with client(alice_vault) as alice:
+        alice.answer(alice.core.look_up(bob_name), Settled)
+        assert alice.failure(alice.core.look_up("nobody-there")) == "user.unknown"
+        assert alice.answer(alice.core.contacts(), ContactsFound).contacts == ()
+
+
 def test_words_are_found_in_conversations(somebody: Somebody) -> None:
     (_, alice_vault), (bob_name, _) = somebody(), somebody()
     with client(alice_vault) as alice:
@@ -142,3 +150,4 @@ def test_without_a_connection_a_message_is_queued(installation: Installation, tm
         ticket = alice.core.message("person-cb", "later")
         queued = alice.wait_for(DirectQueued)
         assert (queued.ticket, queued.waiting) == (ticket, 1)
+        assert alice.failure(alice.core.look_up("person-cb")) == "net.offline"

@@ -122,6 +122,9 @@ class FakeClient:
     def mark_conversation_read(self, user: str, row: int) -> None:
         self._call("mark_conversation_read", user, row)
 
+    def look_up(self, user: str) -> e.Ticket:
+        return self._call("look_up", user)
+
     def compare(self, user: str) -> e.Ticket:
         return self._call("compare", user)
 

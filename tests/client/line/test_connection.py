@@ -108,6 +108,19 @@ def test_a_client_that_does_not_end_in_time_names_them_too() -> None:
     assert alice.sees() == ["! 1 line was not looked at:", "  hello"]
 
 
+def test_after_a_way_that_failed_a_line_that_was_typed_too_early_goes_nowhere() -> None:
+    alice = Person()
+    for typed in ("/go bobb", "a secret", "another"):
+        alice.types(typed)
+    drawn = alice.arrives("dev", "lobby")
+    assert sum(line.endswith("[room.none]") for line in drawn) == 2
+    assert alice.prompt == "(nowhere) >"
+    assert alice.client.take_asked() == []
+    assert alice.types("/go lobby") == ["* you write to #lobby"]
+    assert "[room.not_member]" in alice.types("/go bobb")[0]
+    assert alice.prompt == "#lobby >"  # who sees the answer stays where the prompt says
+
+
 def test_a_question_that_an_early_line_asks_is_answered_before_the_next_line_runs() -> None:
     alice = Person()
     alice.types("\n".join(["line"] * 12))
@@ -182,6 +195,14 @@ def test_reconnect_while_connected_says_so(alice: Person) -> None:
 
 def test_a_server_that_stops_says_so(alice: Person) -> None:
     assert alice.hears(e.ServerStopping("The server is stopping.", 3.0)) == ["! The server is stopping."]
+    assert alice.hears(e.Disconnected(ConnectionLost("The server closed the connection."), 3.0)) == [
+        "! The server has stopped. You are offline since 10:00, trying again in 3 s. [net.lost]"
+    ]
+    (drawn,) = alice.hears(e.Disconnected(NothingAnswers("Nothing answers at team.example.org:7443."), 4.0))
+    assert drawn.startswith("! Nothing answers at team.example.org:7443. Is the server running?")
+    alice.hears(connected("dev", "lobby"))
+    (drawn,) = alice.hears(e.Disconnected(ConnectionLost(), 3.0))
+    assert "Is this machine online?" in drawn
 
 
 def test_what_concerns_the_person_is_told(alice: Person) -> None:

@@ -53,6 +53,12 @@ def test_the_beginning_is_said_to_be_one(alice: Person) -> None:
     assert alice.answers(stretch(100, 101))[-1] == "* nothing older is kept"
 
 
+@pytest.mark.parametrize("wish", ["1 2", "all 2", "2 all", "all all", "2 --before 5 3", "--before 5 --before 6"])
+def test_more_than_one_number_of_lines_is_refused(alice: Person, wish: str) -> None:
+    assert alice.types(f"/history {wish}")[0].endswith("[usage.invalid]")
+    assert alice.client.take_asked() == []
+
+
 def test_history_goes_on_before_a_number(alice: Person) -> None:
     alice.types("/history 20 --before #1042")
     assert alice.asks() == ("history", "dev", 1042, 20)

@@ -4,7 +4,7 @@ import pytest
 
 from secure_chat.client import events as e
 from secure_chat.client.direct import events as d
-from secure_chat.errors import KeyChangedAgain, KeyNotChanged, NothingHeld, NumberDiffers, UserUnknown
+from secure_chat.errors import KeyChangedAgain, KeyNotChanged, NotConnected, NothingHeld, NumberDiffers, UserUnknown
 from secure_chat.protocol.events import Person as Listed
 from tests.client.line.direct_rows import contact, heard_row, row
 from tests.client.line.person import TEN, Person
@@ -80,9 +80,10 @@ def test_a_number_that_was_another_one_meanwhile_is_an_error(alice: Person) -> N
     assert alice.hears(e.Failed(last_ticket(alice), NumberDiffers()))[0].endswith("[key.number_differs]")
 
 
-def test_the_code_for_a_camera_is_drawn_where_it_fits(alice: Person) -> None:
+def test_the_code_for_a_camera_is_drawn_when_it_is_asked_for_where_it_fits(alice: Person) -> None:
     alice.console.context.columns = lambda: 80
-    alice.types("/verify bob")
+    alice.types("/verify bob --qr")
+    assert alice.asks() == ("compare", "bob")
     drawn = alice.answers(number())
     assert drawn[1:4] == ROWS
     assert drawn[4] == "  for a program with a camera; bob's code looks different:"
@@ -90,9 +91,17 @@ def test_the_code_for_a_camera_is_drawn_where_it_fits(alice: Person) -> None:
     assert len({len(line) for line in code}) == 1
     assert set("".join(code)) <= set("█▀▄ ")
     alice.types("")
-    alice.console.context.columns = lambda: 30
     alice.types("/verify bob")
-    assert len(alice.answers(number())) == 4
+    assert alice.answers(number())[1:] == ROWS
+    alice.types("")
+    alice.console.context.columns = lambda: 30
+    alice.types("/msg bob")
+    alice.types("/verify --qr")
+    assert alice.asks() == ("compare", "bob")
+    assert alice.answers(number())[1:] == [
+        *ROWS,
+        "  the code for a camera is not drawn: there is no terminal here that is wide enough",
+    ]
 
 
 def test_in_a_conversation_nobody_needs_to_be_named(alice: Person) -> None:
@@ -248,6 +257,29 @@ def test_who_says_what_is_known_of_somebody(alice: Person) -> None:
     assert alice.answers(online("anna", "carol", more=True)) == [
         "* bob: not online, key changed, 1 held until you accept the new key"
     ]
+
+
+def test_who_of_a_stranger_who_is_not_online_asks_whether_there_is_one(alice: Person) -> None:
+    asks_who(alice)
+    assert alice.answers(online("anna")) == []
+    assert alice.asks() == ("look_up", "bob")
+    assert alice.answers(e.Settled()) == ["* bob: not online, no conversation with you yet: /msg bob begins one"]
+
+
+def test_who_of_somebody_whom_the_server_does_not_know_says_that_there_is_nobody(alice: Person) -> None:
+    alice.console.context.people.see("bobby")
+    asks_who(alice)
+    alice.answers(online("anna"))
+    assert alice.hears(e.Failed(last_ticket(alice), UserUnknown())) == [
+        "! There is no user bob. Did you mean bobby? /users lists who is online. [user.unknown]"
+    ]
+
+
+def test_who_without_a_connection_says_of_a_stranger_that_there_is_none(alice: Person) -> None:
+    asks_who(alice)
+    assert alice.hears(e.Failed(last_ticket(alice), NotConnected()))[0].endswith("[net.offline]")
+    asks_who(alice, contact("bob"))
+    assert alice.hears(e.Failed(last_ticket(alice), NotConnected())) == ["* bob: unverified, last message 10:00"]
 
 
 def test_who_looks_on_while_the_name_can_still_come(alice: Person) -> None:

@@ -5,6 +5,7 @@ import pytest
 from secure_chat.client import events as e
 from secure_chat.client.direct.events import ContactsFound
 from secure_chat.errors import PermissionDenied, RoomExists, RoomUnknown
+from secure_chat.exit_codes import ExitCode
 from secure_chat.limits import MAX_LISTED_ROWS
 from secure_chat.protocol.events import RoomSummary
 from tests.client.line.person import Person, entered, heard, kicked, said, topic
@@ -103,16 +104,63 @@ def test_another_room_can_be_left_by_name(alice: Person) -> None:
     assert alice.prompt == "#lobby >"
 
 
-def test_who_is_removed_is_told_by_whom_and_what_was_typed_goes_nowhere_else(alice: Person) -> None:
+WAYS_BACK = "/go dev, /msg USER or /join ROOM leads to one"
+
+
+def is_removed(alice: Person) -> list[str]:
+    return alice.hears(heard(kicked("alice", "dave", "spam", room="lobby")), e.RoomLost("lobby", kicked=True))
+
+
+def test_who_is_removed_is_told_by_whom_and_what_was_typed_stays_and_goes_nowhere_else(alice: Person) -> None:
     alice.prompt_text.text = "a secret of the lobby"
-    drawn = alice.hears(heard(kicked("alice", "dave", "spam", room="lobby")), e.RoomLost("lobby", kicked=True))
-    assert drawn == [
+    assert is_removed(alice) == [
         "10:00 #lobby · dave removed alice: spam",
         "! you were removed from #lobby",
-        "* what you were typing there was not sent: a secret of the lobby",
-        "* you write to #dev",
+        (
+            "* your text stays at the prompt, and nothing is sent before you choose another place: "
+            "/go dev, /msg USER or /join ROOM leads to one"
+        ),
     ]
-    assert alice.prompt_text.text == ""
+    assert (alice.prompt, alice.prompt_text.text) == ("(nowhere) >", "a secret of the lobby")
+    alice.client.take_asked()
+    assert alice.types("a secret of the lobby") == [
+        (
+            f"! You are not in #lobby any more, where this was begun. Nothing was sent. {WAYS_BACK}. "
+            "Your text is back at the prompt. [room.none]"
+        )
+    ]
+    assert alice.prompt_text.text == "a secret of the lobby"
+    assert alice.client.take_asked() == []
+    alice.console.moved(1)
+    assert alice.sees() == ["* what you were typing was not sent: a secret of the lobby"]
+    assert (alice.prompt, alice.prompt_text.text) == ("#dev >", "")
+
+
+def test_what_is_begun_right_after_a_removal_goes_nowhere_either(alice: Person) -> None:
+    """Half a thought may be in the fingers only: the prompt does not move under them."""
+    assert is_removed(alice)[-1] == f"* nothing is sent before you choose another place: {WAYS_BACK}"
+    alice.hears(e.Connected("team.example.org", "alice", "member", resumed=True, again=True, rooms=("dev",)))
+    alice.hears(entered("dev", again=True))
+    assert "[room.none]" in alice.types("hello")[0]
+    assert "[room.none]" in alice.types("/me waves")[0]
+    assert alice.types("/go dev") == ["* you write to #dev"]
+    alice.client.take_asked()
+    alice.types("hello")
+    assert alice.client.take_asked() == [("post", "dev", "hello", False)]
+
+
+def test_a_room_that_is_left_while_something_is_typed_takes_it_nowhere_else(alice: Person) -> None:
+    alice.types("/leave")
+    alice.prompt_text.text = "one more thing"
+    drawn = alice.hears(e.RoomLost("lobby", kicked=False))
+    assert drawn[1].startswith("* your text stays at the prompt, and nothing is sent")
+    assert (alice.prompt, alice.prompt_text.text) == ("(nowhere) >", "one more thing")
+
+
+def test_without_any_other_room_the_way_to_one_is_named(alice: Person) -> None:
+    alice.types("/leave dev")
+    alice.hears(e.RoomLost("dev", kicked=False))
+    assert is_removed(alice)[-1].endswith("another place: /rooms lists all of them, /join ROOM enters one")
 
 
 # --- going ---------------------------------------------------------------------------------------
@@ -197,6 +245,70 @@ def test_the_names_of_a_room_that_one_goes_to_can_be_completed() -> None:
     assert alice.hears(e.Failed(last_ticket(alice), PermissionDenied())) == []
     alice.types("/go lobby")
     assert [asked.call for asked in alice.client.asked] == ["list_members"]
+
+
+# --- lines whose answers nobody sees -------------------------------------------------------------
+
+
+@pytest.fixture
+def pipe() -> Person:
+    person = Person()
+    person.console.context.is_watched = False
+    person.arrives("dev", "lobby")
+    person.client.take_asked()
+    return person
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [
+        ("/go bobb", ExitCode.PERMISSION),
+        ("/go", ExitCode.USAGE),
+        ("/next 2", ExitCode.USAGE),
+        ("/msg", ExitCode.USAGE),
+        ("/msg b!b", ExitCode.USAGE),
+        ("/msg alice", ExitCode.USAGE),
+        ("/reply", ExitCode.USAGE),
+        ("/mgs bob", ExitCode.USAGE),
+        ("/join a b", ExitCode.USAGE),
+        ("/leave x y", ExitCode.USAGE),
+    ],
+)
+def test_after_a_way_that_failed_unseen_a_line_goes_nowhere(pipe: Person, command: str, exit_code: ExitCode) -> None:
+    pipe.types(command)
+    assert pipe.console.context.shortfall is exit_code
+    for line in ("a secret", "/me whispers", "//slash"):
+        (drawn,) = pipe.types(line)
+        assert drawn.startswith("! The place that was named before was not reached, so this goes nowhere. Nothing was")
+        assert drawn.endswith("[room.none]")
+    assert pipe.client.take_asked() == []
+    pipe.console.input_ended()
+    assert pipe.console.leaving is ExitCode.PARTLY_SENT
+
+
+@pytest.mark.parametrize("command", ["/join elsewhere", "/join elsewhere --create", "/leave dev"])
+def test_a_way_that_the_server_refuses_is_one_that_failed(pipe: Person, command: str) -> None:
+    pipe.types(command)
+    pipe.hears(e.Failed(last_ticket(pipe), RoomExists() if "create" in command else PermissionDenied()))
+    pipe.client.take_asked()
+    assert pipe.types("a secret")[0].endswith("[room.none]")
+    assert pipe.client.take_asked() == []
+
+
+def test_a_way_to_a_room_that_there_is_not_is_one_that_failed(pipe: Person) -> None:
+    pipe.types("/join devv")
+    pipe.hears(e.Failed(last_ticket(pipe), RoomUnknown()))
+    pipe.answers(e.RoomsFound((), more=False, total=0))
+    assert pipe.types("a secret")[0].endswith("[room.none]")
+    pipe.console.input_ended()
+    assert pipe.console.leaving is ExitCode.PARTLY_SENT
+
+
+@pytest.mark.parametrize("command", ["/msg b!b a secret", "/kick", "/topic --clear x", "/send-file x bob"])
+def test_a_command_that_leads_nowhere_else_may_fail(pipe: Person, command: str) -> None:
+    assert pipe.types(command)[0].startswith("! ")
+    pipe.types("hello")
+    assert pipe.client.take_asked() == [("post", "lobby", "hello", False)]
 
 
 # --- looking around ------------------------------------------------------------------------------

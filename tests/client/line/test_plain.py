@@ -184,3 +184,27 @@ def test_a_dumb_terminal_is_left_by_the_end_of_input() -> None:
         alice.type("\x04")
         assert alice.ends() == ExitCode.OK
         assert alice.everything[-1] == GOODBYE
+
+
+# --- a pipe never sends a line elsewhere than where it was meant to go ---------------------------
+
+
+def test_after_a_way_that_failed_a_line_of_a_pipe_goes_nowhere_until_one_is_found() -> None:
+    code, lines, _ = piped("/join elsewhere\na secret\n/go dev\nhello\n")
+    assert code == ExitCode.PARTLY_SENT
+    assert [line.rpartition(" ")[2] for line in lines[-5:-3]] == ["[room.not_member]", "[room.none]"]
+    assert lines[-3:] == ["* you write to #dev", "00:00 #dev alice: hello", GOODBYE]
+    assert not any("secret" in line for line in lines)
+
+
+def test_what_failed_is_the_exit_code_of_a_pipe() -> None:
+    code, lines, _ = piped("refuse this\nhello\n/go bobb\n")
+    assert code == ExitCode.PERMISSION
+    assert "00:00 #lobby alice: hello" in lines
+
+
+def test_after_a_removal_a_line_of_a_pipe_goes_nowhere() -> None:
+    code, lines, _ = piped("removed\nhello\n")
+    assert code == ExitCode.PARTLY_SENT
+    assert "! you were removed from #lobby" in lines
+    assert not any("alice: hello" in line for line in lines)

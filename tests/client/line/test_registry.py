@@ -47,6 +47,13 @@ def test_what_resembles_nothing_is_answered_without_a_guess() -> None:
         COMMANDS.find("")
 
 
+@pytest.mark.parametrize("typed", ["foo/msg", "/msg", "usr/bin/join", "msg:"])
+def test_what_is_no_name_at_all_is_answered_without_a_guess(typed: str) -> None:
+    with pytest.raises(SlashUnknown) as told:
+        COMMANDS.find(typed)
+    assert told.value.sentence == f"Unknown command /{typed}. Nothing was sent."
+
+
 def test_what_comes_later_is_said_to_be_missing() -> None:
     with pytest.raises(SlashNotHere, match=r"^Files are not in this version\. Nothing was sent\.$"):
         COMMANDS.find("send-file")

@@ -31,13 +31,14 @@ def history_wish(argument: str) -> HistoryWish:
     count: int | None = DEFAULT_HISTORY_LINES
     before: int | None = None
     words = iter(argument.split())
+    is_counted = False
     for word in words:
-        if word == "all":
-            count = None
-        elif word == "--before":
+        if word == "--before" and before is None:
             before = _number(next(words, ""))
+        elif is_counted:
+            misused("history", "One number of lines, or all, and --before once.")
         else:
-            count = _number(word)
+            count, is_counted = None if word == "all" else _number(word), True
     return HistoryWish(count, before)
 
 

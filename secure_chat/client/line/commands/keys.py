@@ -5,7 +5,7 @@ from typing import Final
 
 from secure_chat.client.direct.events import SafetyNumber, Trust
 from secure_chat.client.events import Answer
-from secure_chat.client.line.arguments import misused
+from secure_chat.client.line.arguments import misused, without_option
 from secure_chat.client.line.commands.talking import somebody
 from secure_chat.client.line.context import Context
 from secure_chat.client.line.direct_lines import TRUST_WORDS
@@ -26,23 +26,30 @@ _GROUPS_IN_ROW: Final = 4
 
 
 def verify(context: Context, argument: str) -> None:
-    """Show the number of both, and ask whether it is the same at the other's."""
-    name = _whom(context, argument, "verify")
+    """Show the number of both, if it is wanted with its code, and ask whether it is the same at the other's."""
+    words, wants_code = without_option(argument, "--qr")
+    name = _whom(context, " ".join(words), "verify")
 
     def shown(number: SafetyNumber) -> None:
         peer = one_line(number.peer)
         context.say(
             f"compare this with what {peer} sees after /verify {one_line(context.own_name)}, face to face or by voice:"
         )
-        code = qr_lines(number.qr, context.columns())
-        about_code = [detail(f"for a program with a camera; {peer}'s code looks different:")] if code else []
-        context.show(*number_lines(number.digits), *about_code, *code)
+        context.show(*number_lines(number.digits), *(_code_lines(context, number) if wants_code else ()))
         if number.state is Trust.VERIFIED:
             context.say(_named(number.peer), " is verified already")
             return
         _ask_whether_equal(context, number)
 
     _compare(context, name, shown)
+
+
+def _code_lines(context: Context, number: SafetyNumber) -> list[Line]:
+    """The same number for a camera, or why it is not drawn."""
+    code = qr_lines(number.qr, context.columns())
+    if not code:
+        return [detail("the code for a camera is not drawn: there is no terminal here that is wide enough")]
+    return [detail(f"for a program with a camera; {one_line(number.peer)}'s code looks different:"), *code]
 
 
 def _ask_whether_equal(context: Context, number: SafetyNumber) -> None:
@@ -220,16 +227,18 @@ def _named(peer: str) -> Piece:
 COMMANDS: Final = (
     SlashCommand(
         "verify",
-        "[USER]",
+        "[USER] [--qr]",
         "compare keys with somebody: a number that must be the same for both",
         Group.KEYS,
         verify,
         details=(
             "Read the number to each other, face to face or by voice. If one group differs, somebody is in between.",
             "Nothing is marked before you say yes. Once verified, only a changed key asks again.",
+            "With --qr the number is drawn as a code as well, for a program with a camera; this one has none.",
         ),
-        examples=("/verify bob",),
+        examples=("/verify bob", "/verify bob --qr"),
         completes=(Completes.PERSON,),
+        options=("--qr",),
     ),
     SlashCommand(
         "fingerprint",

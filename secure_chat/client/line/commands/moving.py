@@ -10,7 +10,7 @@ from secure_chat.client.line.context import Context
 from secure_chat.client.line.direct_lines import TRUST_WORDS
 from secure_chat.client.line.lines import Piece, Style, detail
 from secure_chat.client.line.places import Conversation, Place, Where
-from secure_chat.client.line.registry import Completes, Group, SlashCommand
+from secure_chat.client.line.registry import Completes, Group, SlashCommand, moves
 from secure_chat.client.line.room_lines import room_piece
 from secure_chat.client.line.suggestions import no_room
 from secure_chat.errors import ChatError, NotMember, RoomExists, RoomUnknown, UsageInvalid
@@ -41,15 +41,20 @@ def _nothing(_answer: Answer) -> None:
 
 def _not_joined(context: Context, room: str, error: ChatError) -> None:
     if isinstance(error, RoomExists):
-        context.tell(RoomExists(f"There is a room #{room} already.", hint=f"/join {room} enters it"))
+        _not_reached(context, RoomExists(f"There is a room #{room} already.", hint=f"/join {room} enters it"))
     elif isinstance(error, RoomUnknown):
         context.expect(
             context.client.list_rooms(),
             lambda answer: _suggest(context, room, answer),
-            lambda _: context.tell(no_room(room, context.known_rooms)),
+            lambda _: _not_reached(context, no_room(room, context.known_rooms)),
         )
     else:
-        context.tell(error)
+        _not_reached(context, error)
+
+
+def _not_reached(context: Context, error: ChatError) -> None:
+    context.move_failed(error)
+    context.tell(error)
 
 
 def _suggest(context: Context, room: str, answer: Answer) -> None:
@@ -57,7 +62,7 @@ def _suggest(context: Context, room: str, answer: Answer) -> None:
         return
     names = [summary.room for summary in answer.rooms]
     context.known_rooms.see(*names)
-    context.tell(no_room(room, names, answer.total))
+    _not_reached(context, no_room(room, names, answer.total))
 
 
 def leave(context: Context, argument: str) -> None:
@@ -65,8 +70,14 @@ def leave(context: Context, argument: str) -> None:
     words = argument.split()
     if len(words) > 1:
         misused("leave", "One room at a time.")
-    room = _own_room(context, words[0]) if words else context.room.room
-    context.expect(context.client.leave_room(room), _nothing)
+    place = _own_room(context, words[0]) if words else context.room
+    place.is_being_left = True
+
+    def failed(error: ChatError) -> None:
+        place.is_being_left = False
+        _not_reached(context, error)
+
+    context.expect(context.client.leave_room(place.room), _nothing, failed)
 
 
 # --- moving --------------------------------------------------------------------------------------
@@ -110,10 +121,10 @@ def go_next(context: Context, argument: str) -> None:
         go_to(context, where)
 
 
-def _own_room(context: Context, text: str) -> str:
+def _own_room(context: Context, text: str) -> Place:
     rooms = [where for where in context.places.matching(text) if isinstance(where, Place)]
     if len(rooms) == 1:
-        return rooms[0].room
+        return rooms[0]
     raise _not_one(text, rooms)
 
 
@@ -219,6 +230,7 @@ COMMANDS: Final = (
             "A room's name is 1 to 32 of a-z 0-9 - _; the # before it may be left out.",
             "The server keeps what is said in rooms and can read it.",
         ),
+        leads=moves,
         examples=("/join dev", "/join release-notes --create"),
         completes=(Completes.ROOM,),
         options=("--create",),
@@ -229,6 +241,7 @@ COMMANDS: Final = (
         "leave a room: this one, or the one named",
         Group.MOVE,
         leave,
+        leads=moves,
         aliases=("part",),
         details=("The others are told. /join brings you back, and /history shows what was said meanwhile.",),
         completes=(Completes.OWN_ROOM,),
@@ -243,6 +256,7 @@ COMMANDS: Final = (
             "The beginning of a name is enough; #NAME means a room, @NAME a person.",
             "What you were typing stays where it was and is there again when you come back.",
         ),
+        leads=moves,
         examples=("/go dev", "/go bob"),
         completes=(Completes.PLACE,),
     ),
@@ -252,6 +266,7 @@ COMMANDS: Final = (
         "write to the next of your rooms and conversations",
         Group.MOVE,
         go_next,
+        leads=moves,
         details=("Alt-Down does the same, Alt-Up goes the other way.",),
     ),
     SlashCommand(

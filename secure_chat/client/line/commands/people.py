@@ -13,6 +13,7 @@ from secure_chat.client.line.direct_lines import TRUST_WORDS
 from secure_chat.client.line.lines import Piece, Style, detail
 from secure_chat.client.line.registry import Completes, Group, SlashCommand
 from secure_chat.client.line.suggestions import explained
+from secure_chat.errors import ChatError
 from secure_chat.limits import MAX_LISTED_ROWS
 from secure_chat.names import user_name
 from secure_chat.protocol.events import Person
@@ -139,7 +140,14 @@ class _Presence:
         self._seen = 0
 
     def ask(self, after: str) -> None:
-        self._context.expect(self._context.client.list_users(after), self._answered, lambda _error: self._show(""))
+        self._context.expect(self._context.client.list_users(after), self._answered, self._not_listed)
+
+    def _not_listed(self, error: ChatError) -> None:
+        """Of a stranger nothing is known but what the server says."""
+        if self._row is None:
+            self._context.tell(error)
+        else:
+            self._show("")
 
     def _answered(self, answer: Answer) -> None:
         if not isinstance(answer, PeopleFound):
@@ -150,6 +158,12 @@ class _Presence:
             self._show("online")
         elif answer.more and names and names[-1] < self._peer and self._seen < MAX_LISTED_ROWS:
             self.ask(names[-1])
+        elif self._row is None:
+            self._context.expect(
+                self._context.client.look_up(self._peer),
+                lambda _answer: self._show("not online"),
+                lambda error: self._context.tell(explained(self._context, error, person=self._peer)),
+            )
         else:
             self._show("not online")
 

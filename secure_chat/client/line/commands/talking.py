@@ -23,6 +23,10 @@ def msg(context: Context, argument: str) -> None:
         go_to(context, conversation)
 
 
+def _without_text(argument: str) -> bool:
+    return len(argument.split(None, 1)) < 2
+
+
 def reply(context: Context, argument: str) -> None:
     """The same to whoever wrote last."""
     if not context.last_writer:
@@ -54,6 +58,7 @@ COMMANDS: Final = (
         "say something to one person, which nobody else can read; or write there from now on",
         Group.TALK,
         msg,
+        leads=_without_text,
         aliases=("dm", "query", "tell", "w", "whisper"),
         details=(
             "End-to-end encrypted: the server keeps it for whoever is offline and cannot read it.",
@@ -69,6 +74,7 @@ COMMANDS: Final = (
         "the same to whoever wrote to you last",
         Group.TALK,
         reply,
+        leads=lambda argument: not argument.strip(),
         examples=("/reply yes",),
     ),
     SlashCommand(
