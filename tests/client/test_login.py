@@ -36,7 +36,8 @@ from secure_chat.protocol.commands import AnyCommand, Login, NameQuery, Resume, 
 from secure_chat.protocol.events import Done, Failure, NameFacts, Said, Welcome, WelcomeLimited
 from tests.certificates.impostors import Issuer, write
 from tests.support.answering import Machine, newcomer
-from tests.support.client_people import CHEAP, PASSPHRASE, TestClient
+from tests.support.cheap_client import CHEAP
+from tests.support.client_people import PASSPHRASE, TestClient
 from tests.support.installation import HOST, Installation
 from tests.support.scripted_server import ScriptedServer
 

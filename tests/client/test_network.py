@@ -23,7 +23,8 @@ from secure_chat.errors import InternalError
 from secure_chat.protocol.commands import AnyCommand, Ping, Resume
 from secure_chat.protocol.events import Message, Said, Welcome
 from tests.certificates.impostors import Issuer, write
-from tests.support.client_people import CHEAP, PASSPHRASE, TestClient, options, vault_of
+from tests.support.cheap_client import CHEAP
+from tests.support.client_people import PASSPHRASE, TestClient, options, vault_of
 from tests.support.installation import HOST, Installation, ServerProcess
 from tests.support.scripted_server import ScriptedServer
 

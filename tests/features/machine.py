@@ -2,17 +2,17 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.support.cheap_client import CHEAP_CLIENT
 from tests.support.command import PATIENCE_SECONDS, home
 from tests.support.pseudo_terminal import COLUMNS, TerminalProcess
 from tests.tools.calls import ROOT, Done
 
-CLIENT: Final = (sys.executable, "-m", "secure_chat.client.main")
+CLIENT: Final = CHEAP_CLIENT
 PASSPHRASE: Final = "correct horse battery staple"
 
 

@@ -5,17 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from secure_chat import limits
 from secure_chat.certificates.pins import server_id
 from secure_chat.client.profile_draft import ProfileDraft
 from secure_chat.client.profiles import Profiles, VaultOptions
 from secure_chat.client.vault import login_state
 from secure_chat.client.vault.enrolment import NewVault
 from secure_chat.client.vault.records import Account, OwnDevice
-from secure_chat.client.vault.wraps import Cost
 from secure_chat.protocol.states import Role
 from secure_chat_tools.admin.main import main as admin_main
 from tests.features.machine import Machine
+from tests.support.cheap_client import CHEAP
 from tests.support.installation import HOST, UNHURRIED, Installation, ServerProcess
 from tests.support.people import TestPerson
 from tests.support.wire_client import WireClient
@@ -24,7 +23,6 @@ from tests.tools.calls import Done, Tool
 ADMIN: Final = Tool("secure-chat-admin", "secure_chat_tools.admin.main", admin_main)
 # Who leaves is gone at once, and the log says all that it ever says.
 SETTINGS: Final = UNHURRIED + '[presence]\ngrace_seconds = 0\n[log]\nlevel = "debug"\n'
-_CHEAP: Final = Cost(limits.MIN_VAULT_ARGON2_OPS, limits.MIN_VAULT_ARGON2_MEMORY_KIB)
 
 
 class Team:
@@ -112,7 +110,7 @@ def give_profile(installation: Installation, person: TestPerson, machine: Machin
     )
     device = OwnDevice(person.device, person.device_list.signed.encode())
     new = NewVault(account, device, person.signed_prekey, person.identity)
-    profiles = Profiles(machine.data, VaultOptions(cost=_CHEAP))
+    profiles = Profiles(machine.data, VaultOptions(cost=CHEAP))
     with (
         ProfileDraft(profiles, person.name, HOST, installation.port) as draft,
         draft.commit_vault(machine.passphrase, new) as vault,

@@ -7,7 +7,8 @@ from secure_chat.client.join import Joining
 from secure_chat.client.profiles import Profiles, VaultOptions
 from secure_chat.client.recovery import Recovering
 from secure_chat.protocol.link import parse_link
-from tests.support.client_people import CHEAP, PASSPHRASE
+from tests.support.cheap_client import CHEAP
+from tests.support.client_people import PASSPHRASE
 
 
 class Scripted:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Self, TypeVar
 from unittest.mock import patch
 
-from secure_chat import limits
 from secure_chat.certificates.pins import server_id
 from secure_chat.client.backoff import BackoffLimits
 from secure_chat.client.core import Client, Options
@@ -17,19 +16,15 @@ from secure_chat.client.vault import login_state
 from secure_chat.client.vault.enrolment import NewVault
 from secure_chat.client.vault.records import Account, OwnDevice
 from secure_chat.client.vault.vault import Vault, create_vault
-from secure_chat.client.vault.wraps import Cost
 from secure_chat.protocol import authentication
-from secure_chat.protocol.authentication import LOGIN_SECRET_BYTES, LoginKdf
 from secure_chat.protocol.events import Message
+from tests.support.cheap_client import CHEAP, CHEAP_LOGIN
 from tests.support.installation import HOST, Installation
 from tests.support.people import TestPerson
 from tests.support.wire_client import PATIENCE_SECONDS
 
-CHEAP = Cost(limits.MIN_VAULT_ARGON2_OPS, limits.MIN_VAULT_ARGON2_MEMORY_KIB)
 PASSPHRASE = "correct horse battery staple"
 QUICK = BackoffLimits(0.02, 0.2)
-
-CHEAP_LOGIN = (LoginKdf(row=1, operations=1, memory_bytes=8 * 1024 * 1024, lanes=1, output_bytes=LOGIN_SECRET_BYTES),)
 
 Kind = TypeVar("Kind", bound=Event)
 AnyAnswer = TypeVar("AnyAnswer", bound=Answer)

@@ -1,16 +1,16 @@
 """People at real terminals: a home of their own, the client's commands as processes, the line client in a pty."""
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 import pexpect
 
+from tests.support.cheap_client import CHEAP_CLIENT
 from tests.support.command import PATIENCE_SECONDS, home
 
-CLIENT: Final = (sys.executable, "-m", "secure_chat.client.main")
+CLIENT: Final = CHEAP_CLIENT
 ROWS, COLUMNS = 40, 200  # wide, so that no line of a test is folded
 
 
