@@ -293,7 +293,9 @@ class DirectDefer(Command, tag="direct.defer", frozen=True):
 
 
 class InviteCreate(Command, tag="invite.create", frozen=True):
-    """Make an invite of one's own, for a member; the link's other parts are the client's."""
+    """Make an invite of one's own, for a member; a repeat changes nothing. The token itself stays with the client."""
+
+    token_hash: Bytes32
 
 
 class InviteOwn(Command, tag="invite.own", frozen=True):

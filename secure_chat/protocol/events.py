@@ -237,15 +237,10 @@ class DevicesFull(Said, tag="devices.full", frozen=True):
 
 
 class InviteMade(Said, tag="invite.made", frozen=True):
-    """A new invite of one's own."""
+    """The invite is kept; a repeat of the request gets the same answer."""
 
     id: Number
-    token: Bytes16
     expires: Number  # milliseconds since 1970 UTC
-
-    def __repr__(self) -> str:
-        """Without the token."""
-        return f"InviteMade(id={self.id}, expires={self.expires})"
 
 
 class UsedInvite(msgspec.Struct, frozen=True, gc=False):

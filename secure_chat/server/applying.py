@@ -8,7 +8,7 @@ from typing import Final
 from secure_chat.errors import ChatError
 from secure_chat.limits import MAX_FRAME_BYTES
 from secure_chat.protocol.codec import encode
-from secure_chat.protocol.events import InviteMade, SessionReplaced
+from secure_chat.protocol.events import SessionReplaced
 from secure_chat.protocol.states import State
 from secure_chat.server.closing import Closing
 from secure_chat.server.connection import Connection
@@ -23,7 +23,6 @@ from secure_chat.server.requests import Requests
 from secure_chat.server.session import Session
 from secure_chat.storage.outcomes import (
     Change,
-    InviteKept,
     InviteWasUsed,
     LoggedIn,
     MailArrived,
@@ -138,9 +137,6 @@ class Applying:
                 self._open(connection, reply.outcome, announcement, ends)
             elif isinstance(reply.outcome, LoggedIn):
                 self._log_in(connection, reply, reply.outcome, now)
-            elif isinstance(reply.outcome, InviteKept):
-                made = InviteMade(reply.id, _token(connection, reply), reply.outcome.expires)
-                say(connection, encode(made))
             elif isinstance(reply.outcome, Refused):
                 self._refused(connection, reply, reply.outcome, now)
 

@@ -26,11 +26,11 @@ from secure_chat.server.services import IoItem, Presence, Store
 from secure_chat.server.session import Session
 from secure_chat.server.watchdog import Heartbeat
 from secure_chat.storage.entries import AnyEntry, TouchSession
-from secure_chat.storage.outcomes import Committed, InviteKept, LoggedIn, Opened, Outcome, Refused
+from secure_chat.storage.outcomes import Committed, LoggedIn, Opened, Outcome, Refused
 
 logger: Final = logging.getLogger(__name__)
 
-_ACTED_ON: Final = (LoggedIn, Opened, InviteKept, Refused)
+_ACTED_ON: Final = (LoggedIn, Opened, Refused)
 """Outcomes that the I/O thread must see, not their replies alone. A union would be made anew for each entry."""
 
 

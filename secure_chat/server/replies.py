@@ -30,8 +30,10 @@ def acknowledge(request: int, outcome: Outcome) -> bytes:
             return failure(request, outcome.error)
         case Opened():
             return _opened(request, outcome)
-        case LoggedIn() | o.InviteKept():
+        case LoggedIn():
             return b""
+        case o.InviteKept():
+            return encode(e.InviteMade(request, outcome.expires))
         case o.PrekeysKept():
             return encode(e.PrekeysKept(request, outcome.live))
         case o.Bundles():

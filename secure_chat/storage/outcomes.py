@@ -98,7 +98,6 @@ class DirectFull(msgspec.Struct, frozen=True, gc=False):
 class InviteKept(msgspec.Struct, frozen=True, gc=False):
     """The invite is good until `expires` (milliseconds since 1970 UTC); its token is with whoever drew it."""
 
-    token_hash: bytes
     expires: int
 
 

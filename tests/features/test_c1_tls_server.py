@@ -65,7 +65,7 @@ AFTER_LOGIN = [
     c.DirectSend(1, bytes(16), [c.DirectPart(1, omitted=1)]),
     c.DirectAcknowledge(1, [bytes(16)]),
     c.DirectDefer(1, [bytes(16)]),
-    c.InviteCreate(1),
+    c.InviteCreate(1, bytes(32)),
     c.InviteOwn(1),
     c.InviteSettle(1, [bytes(32)]),
 ]

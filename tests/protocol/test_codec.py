@@ -61,7 +61,7 @@ COMMANDS: list[c.Command] = [
     c.DirectSend(27, b"\x01" * 16, [c.DirectPart(7, b"\x0c" * 923), c.DirectPart(8, omitted=1)]),
     c.DirectAcknowledge(28, [b"\x0d" * 16]),
     c.DirectDefer(29, [b"\x0d" * 16]),
-    c.InviteCreate(30),
+    c.InviteCreate(30, b"\x02" * 32),
     c.InviteOwn(31),
     c.InviteSettle(32, [b"\x02" * 32]),
 ]
@@ -86,7 +86,7 @@ SAID: list[e.Said] = [
     e.DirectAccepted(1, 1_760_000_000_000),
     e.DevicesStale(1, b"\x01" * 16, [b"\x02" * 334]),
     e.DevicesFull(1, [7]),
-    e.InviteMade(1, b"\x04" * 16, 1_760_000_000_000),
+    e.InviteMade(1, 1_760_000_000_000),
     e.OwnInvites(1, [e.UsedInvite(b"\x02" * 32, b"\x01" * 16, "bob", b"\x05" * 32, b"\x06" * 32, 1_760_000_000_000)]),
     e.Hello(b"\x01" * 32, b"\x02" * 32, "invite"),
     e.PingEvent(1),

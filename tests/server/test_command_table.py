@@ -83,7 +83,7 @@ def request_of(command: type[c.Command], client: WireClient) -> c.Command:
         c.DirectSend: c.DirectSend(number, token, [c.DirectPart(1, omitted=1)]),
         c.DirectAcknowledge: c.DirectAcknowledge(number, [token]),
         c.DirectDefer: c.DirectDefer(number, [token]),
-        c.InviteCreate: c.InviteCreate(number),
+        c.InviteCreate: c.InviteCreate(number, secrets.token_bytes(32)),
         c.InviteOwn: c.InviteOwn(number),
         c.InviteSettle: c.InviteSettle(number, [secrets.token_bytes(32)]),
     }

@@ -17,6 +17,7 @@ from secure_chat.directory.device_list import FIRST_VERSION, NO_PREVIOUS, Device
 from secure_chat.e2ee.device_keys import DeviceSecrets, IdentitySecret
 from secure_chat.encoding import Writer, tag
 from secure_chat.limits import (
+    INVITE_TOKEN_BYTES,
     MAILBOX_ENVELOPES_PER_SENDER,
     MAX_DEVICES_PER_USER,
     MAX_DIRECT_FRAME_BYTES,
@@ -26,6 +27,7 @@ from secure_chat.limits import (
 )
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
+from secure_chat.protocol.authentication import invite_token_hash
 from secure_chat.protocol.codec import decode_command, encode
 from secure_chat.protocol.frames import split_frames
 from tests.support.direct_wire import LONGEST, acknowledge, envelope_for, id_of, receive, send_direct
@@ -387,15 +389,16 @@ def test_a_malformed_list_makes_no_account(waiting: tuple[Installation, list[byt
     person = make_person(f"person-{secrets.token_hex(4)}")
     bad = malform(person, installation.people["alice"])
     with installation.connect_as("alice") as alice:
-        made = alice.ask(c.InviteCreate(alice.next_id()))
+        token = secrets.token_bytes(INVITE_TOKEN_BYTES)
+        made = alice.ask(c.InviteCreate(alice.next_id(), invite_token_hash(token)))
         assert isinstance(made, e.InviteMade)
     with installation.connect() as client:
-        refused = client.answer_to(client.send(registration(client, person, bad, made.token)))
+        refused = client.answer_to(client.send(registration(client, person, bad, token)))
         assert isinstance(refused, e.Failure)
         assert refused.code in {"device_list.invalid", "signature.invalid", "encoding.invalid"}
         client.wait_until_closed()
     with installation.connect() as client:
-        client.register(person, made.token)  # nothing was left behind: the same invite serves who asks rightly
+        client.register(person, token)  # nothing was left behind: the same invite serves who asks rightly
 
 
 def registration(client: WireClient, person: TestPerson, device_list: bytes, token: bytes) -> c.Register:

@@ -5,7 +5,7 @@ import secrets
 import pytest
 
 from secure_chat.e2ee.device_keys import IdentitySecret
-from secure_chat.errors import InviteLimit, InviteUnknown, PermissionDenied, RegistrationClosed
+from secure_chat.errors import ClientIdReused, InviteLimit, InviteUnknown, PermissionDenied, RegistrationClosed
 from secure_chat.limits import MAX_SETTLED_INVITES, OPEN_INVITES_PER_ACCOUNT
 from secure_chat.protocol.events import Inviter, UsedInvite
 from secure_chat.protocol.states import Role
@@ -22,7 +22,7 @@ def own_invite(opened: Opened, member: Member, *, by_members: bool = True) -> Cr
 def made(opened: Opened, member: Member) -> bytes:
     """The hash of a fresh own invite's token."""
     entry = own_invite(opened, member)
-    assert opened.outcome(entry) == InviteKept(entry.token_hash, entry.expires)
+    assert opened.outcome(entry) == InviteKept(entry.expires)
     return entry.token_hash
 
 
@@ -105,6 +105,39 @@ def test_nobody_has_more_than_20_open_ones(opened: Opened) -> None:
     assert isinstance(opened.refusal(own_invite(opened, alice)), InviteLimit)
     opened.now += 72 * HOUR_MS
     made(opened, alice)
+
+
+def test_a_repeat_makes_no_second_invite_and_gets_the_first_answer_whatever_has_changed_since(opened: Opened) -> None:
+    alice = opened.register("alice")
+    entry = own_invite(opened, alice)
+    later = CreateOwnInvite(alice.account, entry.token_hash, entry.expires + HOUR_MS, by_members=False)
+
+    assert opened.commit(entry, entry).outcomes == [InviteKept(entry.expires)] * 2
+    opened.reopen()
+    for _ in range(OPEN_INVITES_PER_ACCOUNT - 1):
+        made(opened, alice)
+    assert isinstance(opened.refusal(own_invite(opened, alice)), InviteLimit)
+
+    assert opened.outcome(later) == InviteKept(entry.expires)
+    with opened.reader() as reader:
+        listed = reader.invites().invites
+    assert sum(row.made_by == "alice" for row in listed) == OPEN_INVITES_PER_ACCOUNT
+
+
+def test_a_refused_request_leaves_nothing_that_a_repeat_could_find(opened: Opened) -> None:
+    alice = opened.register("alice")
+    entry = own_invite(opened, alice, by_members=False)
+    assert isinstance(opened.refusal(entry), PermissionDenied)
+
+    allowed = CreateOwnInvite(alice.account, entry.token_hash, entry.expires)
+    assert opened.outcome(allowed) == InviteKept(entry.expires)
+
+
+def test_the_token_of_an_invite_of_somebody_else_is_refused(opened: Opened) -> None:
+    alice, bob = opened.register("alice"), opened.register("bob")
+    for token_hash in (made(opened, alice), opened.invite()):
+        entry = CreateOwnInvite(bob.account, token_hash, opened.now + HOUR_MS)
+        assert isinstance(opened.refusal(entry), ClientIdReused)
 
 
 def test_where_members_do_not_invite_administrators_do(opened: Opened) -> None:

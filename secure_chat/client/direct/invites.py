@@ -22,7 +22,6 @@ from secure_chat.directory.pins import inviter_pin
 from secure_chat.e2ee.device_keys import Randomness, identifier
 from secure_chat.errors import (
     ChatError,
-    ConnectionLost,
     DeviceListError,
     EncodingError,
     InviteProofInvalid,
@@ -86,7 +85,11 @@ class Invites:
     # --- making one ------------------------------------------------------------------------------
 
     def invite(self, ticket: Ticket) -> None:
-        """Ask for a token, keep a secret, tell the link."""
+        """Draw a token, have the server keep its hash, keep a secret, tell the link.
+
+        Where the answer is lost with the connection the same is asked on the next one: that makes no second invite.
+        """
+        token = identifier(self._random, limits.INVITE_TOKEN_BYTES)
 
         def failed(error: ChatError) -> None:
             self._tell(Failed(ticket, error))
@@ -94,23 +97,23 @@ class Invites:
         def made(said: Said) -> None:
             if not isinstance(said, InviteMade):
                 raise ServerSaidNonsense
-            self._tell(Answered(ticket, self._keep(said)))
+            self._tell(Answered(ticket, self._keep(token, said.expires)))
 
         if self._connected:
-            self._requests.ask(Request(InviteCreate, made, failed, lost=lambda: failed(ConnectionLost())))
+            self._requests.ask(Request(lambda id_: InviteCreate(id_, invite_token_hash(token)), made, failed))
         else:
             failed(NotConnected())
 
-    def _keep(self, made: InviteMade) -> InviteReady:
+    def _keep(self, token: bytes, expires: int) -> InviteReady:
         own = self._own
         secret = identifier(self._random, limits.INVITE_SECRET_BYTES)
-        expires = min(made.expires, self._now_ms() + limits.MAX_INVITE_HOURS * 3_600_000)
+        expires = min(expires, self._now_ms() + limits.MAX_INVITE_HOURS * 3_600_000)
         with self._vault.transaction() as transaction:
-            transaction.put(INVITES, invite_token_hash(made.token).hex(), KeptInvite(expires, secret))
+            transaction.put(INVITES, invite_token_hash(token).hex(), KeptInvite(expires, secret))
         pin = inviter_pin(own.user_id, own.name, own.identity_key)
         server = self._server.address_link
         part = InviterPart(pin, secret)
-        link = Link(server.host, server.port, server.authority, server.log_pin, made.token, part)
+        link = Link(server.host, server.port, server.authority, server.log_pin, token, part)
         return InviteReady(link.format(), expires)
 
     # --- those that were used --------------------------------------------------------------------

@@ -2,11 +2,9 @@
 
 import time
 
-from secure_chat.limits import INVITE_HOURS, INVITE_TOKEN_BYTES
+from secure_chat.limits import INVITE_HOURS
 from secure_chat.protocol import commands as c
-from secure_chat.protocol.authentication import invite_token_hash
 from secure_chat.server.handlers.facts import ServerFacts
-from secure_chat.server.items import WithToken
 from secure_chat.server.read_requests import ReadOwnInvites
 from secure_chat.server.services import Context
 from secure_chat.storage.entries import CreateOwnInvite, SettleInvites
@@ -14,12 +12,10 @@ from secure_chat.storage.entries import CreateOwnInvite, SettleInvites
 MS_PER_HOUR = 3_600_000
 
 
-def create(_: c.InviteCreate, context: Context, facts: ServerFacts) -> WithToken:
-    """Make an invite for a member; the journal counts how many are open."""
-    token = facts.draw(INVITE_TOKEN_BYTES)
+def create(command: c.InviteCreate, context: Context, facts: ServerFacts) -> CreateOwnInvite:
+    """Make an invite for a member; the journal counts how many are open, and knows a repeat."""
     expires = time.time_ns() // 1_000_000 + INVITE_HOURS * MS_PER_HOUR
-    entry = CreateOwnInvite(context.ready.account, invite_token_hash(token), expires, facts.invites_by_members)
-    return WithToken(entry, token)
+    return CreateOwnInvite(context.ready.account, command.token_hash, expires, facts.invites_by_members)
 
 
 def list_used(command: c.InviteOwn, context: Context, _: ServerFacts) -> ReadOwnInvites:

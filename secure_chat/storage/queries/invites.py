@@ -22,6 +22,9 @@ BY_TOKEN: Final = compiled(
         invites.c.inviter,
     ).where(invites.c.token_hash == parameter("token_hash", LargeBinary))
 )
+MADE_UNDER: Final = compiled(
+    select(invites.c.inviter, invites.c.expires).where(invites.c.token_hash == parameter("token_hash", LargeBinary))
+)
 OPEN_OF: Final = compiled(
     select(func.count())
     .select_from(invites)

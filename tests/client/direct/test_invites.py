@@ -32,7 +32,7 @@ class Office:
     own: Device
     used: list[UsedInvite] = field(default_factory=list)
     lists: dict[str, list[bytes]] = field(default_factory=dict)
-    tokens: list[bytes] = field(default_factory=list)
+    token_hashes: list[bytes] = field(default_factory=list)
     settled: list[bytes] = field(default_factory=list)
     refuses: str = ""
     forgets_to_settle: bool = False
@@ -43,8 +43,8 @@ class Office:
             case InviteCreate():
                 if self.refuses:
                     return [Failure(command.id, self.refuses, "No.")]
-                self.tokens.append(os.urandom(16))
-                return [InviteMade(command.id, self.tokens[-1], self.expires or self.own.clock.now + 72 * HOUR)]
+                self.token_hashes.append(command.token_hash)
+                return [InviteMade(command.id, self.expires or self.own.clock.now + 72 * HOUR)]
             case InviteOwn():
                 return [OwnInvites(command.id, self.used[:2])]
             case InviteSettle():
@@ -175,7 +175,7 @@ def test_a_link_names_the_inviter_and_its_secret_is_in_the_vault(inviter: Invite
     link = inviter.invite()
     account, own = inviter.own.new.account, inviter.own.new.device.device_list.device_list
     assert (link.host, link.port, link.authority) == (account.host, account.port, account.authority)
-    assert link.token == inviter.office.tokens[0]
+    assert invite_token_hash(link.token) == inviter.office.token_hashes[0]
     assert link.inviter is not None
     assert link.inviter.pin == inviter_pin(own.user_id, own.name, own.identity_key)
     assert inviter.secrets() == [link.inviter.secret]
@@ -183,24 +183,43 @@ def test_a_link_names_the_inviter_and_its_secret_is_in_the_vault(inviter: Invite
     assert inviter.secrets() == [link.inviter.secret]
 
 
-def test_each_link_has_a_secret_of_its_own_and_the_file_shows_none(inviter: Inviter) -> None:
+def test_each_link_has_a_token_and_a_secret_of_its_own_and_the_file_shows_none(inviter: Inviter) -> None:
     links = [inviter.invite() for _ in range(3)]
-    secrets = {link.inviter.secret for link in links if link.inviter is not None}
-    assert len(secrets) == 3
+    secrets = {link.inviter.secret for link in links if link.inviter is not None} | {link.token for link in links}
+    assert len(secrets) == 6
     on_disk = every_byte_on_disk(inviter.own.directory)
     assert not [secret for secret in secrets if secret in on_disk]
     shown = repr(inviter.own.vault.scan(INVITES)) + repr(links) + repr(inviter.told)
     assert not [secret for secret in secrets if secret.hex() in shown or repr(secret)[2:-1] in shown]
 
 
-def test_without_a_connection_and_when_the_answer_is_lost_there_is_no_link(inviter: Inviter) -> None:
-    inviter.invites.invite(Ticket(7))
-    inviter.wire.send()
+def test_without_a_connection_there_is_no_link(inviter: Inviter) -> None:
     inviter.disconnect()
     inviter.invites.invite(Ticket(8))
-    failed = [event for event in inviter.told if isinstance(event, Failed)]
-    assert [(each.ticket, each.error.code) for each in failed] == [(7, "net.lost"), (8, "net.offline")]
+    [failed] = inviter.told
+    assert isinstance(failed, Failed)
+    assert (failed.ticket, failed.error.code) == (8, "net.offline")
     assert inviter.secrets() == []
+
+
+def test_when_the_answer_is_lost_the_same_is_asked_again_and_the_link_comes_once(inviter: Inviter) -> None:
+    inviter.invites.invite(Ticket(7))
+    for _ in range(2):
+        for command in inviter.wire.send():
+            inviter.office(command)  # whose answer is lost
+        inviter.disconnect()
+    assert inviter.told == []
+    assert inviter.secrets() == []
+
+    inviter.connect()
+
+    [answered] = inviter.told
+    assert isinstance(answered, Answered)
+    assert answered.ticket == 7
+    assert isinstance(answered.answer, InviteReady)
+    link = parse_link(answered.answer.link)
+    assert set(inviter.office.token_hashes) == {invite_token_hash(link.token)}
+    assert len(inviter.office.token_hashes) >= 2
 
 
 def test_a_refusal_is_told_to_who_asked(inviter: Inviter) -> None:
@@ -428,4 +447,4 @@ def test_nonsense_in_place_of_a_device_list_or_of_done_is_nonsense(inviter: Invi
                 inviter.wire.requests.reply(said, 0.0)
             else:
                 with pytest.raises(ServerSaidNonsense):
-                    inviter.wire.requests.reply(InviteMade(command.id, bytes(16), 0), 0.0)
+                    inviter.wire.requests.reply(InviteMade(command.id, 0), 0.0)
