@@ -18,9 +18,10 @@ from secure_chat.limits import INVITE_HOURS, INVITE_TOKEN_BYTES
 from secure_chat.protocol.authentication import invite_token_hash
 from secure_chat.protocol.link import Link
 from secure_chat.protocol.states import Role
+from secure_chat.server.acceptor import listen
 from secure_chat.server.assembly import serve
 from secure_chat.server.commands import SCHEMA, print_json
-from secure_chat.server.preparation import PreparedInstallation, Step, prepare_installation
+from secure_chat.server.preparation import PreparedInstallation, Step, first_settings, prepare_installation
 from secure_chat.server.server import print_ready
 from secure_chat.server.settings import pasteable
 from secure_chat.server.settings.sources import SettingsSources
@@ -71,6 +72,13 @@ class InviteLine(msgspec.Struct, tag_field="event", tag="invite"):
         return "InviteLine()"
 
 
+class InvitingLine(msgspec.Struct, tag_field="event", tag="inviting"):
+    """`quickstart --json`: somebody administers this server; the command by which the next person is invited."""
+
+    schema: int
+    command: str
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """What quickstart prints on standard output: lines for people, or one JSON object a line."""
@@ -103,7 +111,7 @@ class Voice:
     def tell_invite(self, link: Link) -> None:
         """How the administrator joins, and the next person after him; as it can be pasted."""
         join = pasteable.join(link)
-        next_invite = pasteable.administration(self.settings_file, "invite", "create")
+        next_invite = self._next_invite()
         if self.as_json:
             print_json(InviteLine(SCHEMA, link.format(), INVITE_HOURS, join, next_invite))
             return
@@ -112,9 +120,21 @@ class Voice:
         _print_line("  An invite for the next person:")
         _print_line(f"      {next_invite}")
 
+    def tell_how_to_invite(self) -> None:
+        """How the next person is invited, where somebody administers this server already."""
+        if self.as_json:
+            print_json(InvitingLine(SCHEMA, self._next_invite()))
+        else:
+            _print_line(f"  An invite for the next person: {self._next_invite()}")
+
+    def _next_invite(self) -> str:
+        return pasteable.administration(self.settings_file, "invite", "create")
+
 
 def quickstart(sources: SettingsSources, *, as_json: bool, prepare_only: bool) -> int:
     """Prepare what is missing, then serve until Ctrl-C; returns the exit code. Raises `ChatError`."""
+    if not prepare_only:
+        _check_address(sources)
     prepared = prepare_installation(sources)
     voice = Voice(as_json, prepared.settings_file)
     for step in prepared.steps:
@@ -124,6 +144,19 @@ def quickstart(sources: SettingsSources, *, as_json: bool, prepare_only: bool) -
         return ExitCode.OK
 
     return serve(sources, voice)
+
+
+def _check_address(sources: SettingsSources) -> None:
+    """Before the first settings are written: nothing is left behind of a start on an address that is taken.
+
+    Where there are settings the data directory's lock speaks first: mostly it is this server that runs already. Raises
+    `AddressInUse`, `AddressUnusable`.
+    """
+    if sources.settings_file().exists():
+        return
+    address = first_settings(sources.load(may_be_missing=True)).listen
+    for listener in listen(address.host, address.port):
+        listener.close()
 
 
 def _invite_without_server(prepared: PreparedInstallation, voice: Voice) -> None:
@@ -143,6 +176,7 @@ def _invite_without_server(prepared: PreparedInstallation, voice: Voice) -> None
 def _invite_administrator(store: Store, identity: ServerIdentity, name: str, port: int, voice: Voice) -> None:
     """As long as no administrator has joined: the last unused invite ends, a new one is printed."""
     if store.has_administrator():
+        voice.tell_how_to_invite()
         return
     token = secrets.token_bytes(INVITE_TOKEN_BYTES)
     now = _now_ms()

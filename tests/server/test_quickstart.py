@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,13 @@ def test_the_invite_works_once_and_each_start_without_an_administrator_prints_an
             join(second, "mallory")
     with serving(tmp_path, *QUICKSTART) as server:
         assert [line for line in server.lines if "join" in line] == []
+        (told,) = (line for line in server.lines if line.startswith("  An invite for the next person: "))
+        command = shlex.split(told.partition(": ")[2])
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+        assert join(parse_link(shlex.split(done.stdout)[-1]), "bob") == Role.MEMBER.value
+    with serving(tmp_path, *QUICKSTART, "--json") as server:
+        (said,) = (json.loads(line) for line in server.lines if '"inviting"' in line)
+        assert said["command"] == shlex.join(command)
 
 
 def test_a_prepared_directory_is_only_served_and_nothing_is_overwritten(tmp_path: Path) -> None:
@@ -180,13 +188,17 @@ def test_two_servers_on_one_directory_are_refused(tmp_path: Path) -> None:
     assert "[storage.locked]" in second.stderr
 
 
-def test_a_port_that_is_taken_is_said_and_nothing_is_left_locked(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_said_before_anything_is_made(tmp_path: Path) -> None:
     with serving(tmp_path, *QUICKSTART) as server:
         (tmp_path / "other").mkdir()
         refused = run(tmp_path / "other", "quickstart", "--data", "var", "--certs", "certs", "--port", str(server.port))
-        assert refused.returncode == ExitCode.NETWORK
+        assert (refused.returncode, refused.stdout) == (ExitCode.NETWORK, "")
         assert "[net.in_use]" in refused.stderr
         assert "Traceback" not in refused.stderr
+        assert list((tmp_path / "other").iterdir()) == []
+        prepare = (*QUICKSTART[:-1], str(server.port), "--prepare-only")  # which takes no port
+        assert run(tmp_path / "other", *prepare).returncode == ExitCode.OK
+        assert "[net.in_use]" in run(tmp_path / "other", *QUICKSTART[:-2]).stderr
     assert_serves(tmp_path / "other")
 
 
