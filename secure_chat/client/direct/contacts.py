@@ -10,7 +10,7 @@ import hmac
 from typing import Final
 
 from secure_chat.client.direct.desk import Desk
-from secure_chat.client.direct.events import ContactPinned, ContactVerified, KeyIsChanged, Trust
+from secure_chat.client.direct.events import ContactPinned, ContactVerified, KeyIsChanged, KeyIsContradicted, Trust
 from secure_chat.client.direct.records import Contact, Conversation, Peer, ShownKey
 from secure_chat.client.vault.transaction import Transaction
 from secure_chat.directory.device_list import AcceptedDeviceList
@@ -18,6 +18,7 @@ from secure_chat.e2ee.content import Kind
 from secure_chat.errors import KeyChanged, KeyChangedAgain, KeyContradicted, KeyNotChanged
 
 FINGERPRINT_BYTES: Final = 16
+_ACCEPTED_KEYS: Final = 256  # fingerprints kept of one contact; nobody accepts so many in a life
 
 BY_NUMBER: Final = "number"
 BY_INVITE: Final = "invite"
@@ -34,15 +35,32 @@ def fingerprint_shown(contact: Contact) -> bytes:
     return fingerprint(key.user_id, key.identity_key)
 
 
+def trust_now(contact: Contact, at_arrival: Trust, key: bytes) -> Trust:
+    """How far what has come is trusted now. `key`: the fingerprint of the one that it was quarantined for."""
+    if at_arrival is not Trust.QUARANTINED or not any(hmac.compare_digest(key, each) for each in contact.accepted):
+        return at_arrival
+    is_pinned_now = hmac.compare_digest(key, fingerprint(contact.user_id, contact.identity_key))
+    return Trust.VERIFIED if is_pinned_now and contact.verified else Trust.UNVERIFIED
+
+
 def why_held(contact: Contact) -> KeyChanged | KeyContradicted | None:
     """Why nothing is sent to this contact; None: nothing stands in the way."""
     if contact.contradicted_at:
-        return KeyContradicted(f"The server has shown two different device lists of {contact.name}. Nothing is sent.")
+        return _contradicted(contact)
     if contact.shown is not None:
         name = contact.name
         hint = f"compare: /verify {name} · accept: /trust {name} · drop: /discard {name}"
         return KeyChanged(f"{name} has a new key. Message kept, not sent.", hint=hint)
     return None
+
+
+def contradiction(contact: Contact) -> KeyIsContradicted:
+    """What is told of a contact of whom two device lists were shown."""
+    return KeyIsContradicted(contact.name, _contradicted(contact), contact.verified, fingerprint_shown(contact))
+
+
+def _contradicted(contact: Contact) -> KeyContradicted:
+    return KeyContradicted(f"The server has shown two different device lists of {contact.name}. Nothing is sent.")
 
 
 def held_messages(desk: Desk, name: str) -> int:
@@ -163,7 +181,8 @@ def _accept_other(desk: Desk, contact: Contact, shown: ShownKey) -> Contact:
         _begin_conversation_anew(desk, contact.name)
     if now is not None and now.shown:
         desk.put_peer(dataclasses.replace(now, accepted=now.shown, shown=b""))
-    return Contact(contact.name, shown.user_id, shown.identity_key, shown.since)
+    accepted = (*contact.accepted, fingerprint_shown(contact))[-_ACCEPTED_KEYS:]
+    return Contact(contact.name, shown.user_id, shown.identity_key, shown.since, accepted=accepted)
 
 
 def _begin_conversation_anew(desk: Desk, name: str) -> None:

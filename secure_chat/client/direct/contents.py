@@ -35,6 +35,7 @@ class Received:
     late: bool
     peer: Peer
     trust: Trust
+    key: bytes = b""  # its fingerprint (16), when nobody has accepted it
 
 
 class Contents:
@@ -72,6 +73,7 @@ class Contents:
             msg_id=content.msg_id,
             env_id=received.envelope.env_id if kind is MessageKind.UNREADABLE else b"",
             device_id=received.envelope.sender.device_id,
+            key=received.key,
             seq=content.seq,
             prev=content.prev,
             content=b"" if kind is MessageKind.TEXT else content.encode(),

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
-from secure_chat.client.direct.contacts import held_messages
+from secure_chat.client.direct.contacts import held_messages, trust_now
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import ContactRow, DirectMessage, MessageKind, Trust
 from secure_chat.client.direct.records import Contact, StoredMessage
@@ -25,11 +25,11 @@ def add_row(desk: Desk, name: str, message: StoredMessage) -> DirectMessage:
     conversation = desk.conversation(name)
     unread = conversation.unread + (0 if message.own else 1)
     desk.put_conversation(dataclasses.replace(conversation, unread=unread, last_time=message.time))
-    return shown(name, row, message)
+    return shown(desk.contact(name), name, row, message)
 
 
-def shown(name: str, row: int, message: StoredMessage) -> DirectMessage:
-    """A row as a screen is told of it."""
+def shown(contact: Contact | None, name: str, row: int, message: StoredMessage) -> DirectMessage:
+    """A row as a screen is told of it: one that was quarantined as its key stands by now."""
     return DirectMessage(
         peer=name,
         row=row,
@@ -38,7 +38,7 @@ def shown(name: str, row: int, message: StoredMessage) -> DirectMessage:
         text=message.text,
         time=message.time,
         sent_at=message.sent_at,
-        trust=message.trust,
+        trust=message.trust if contact is None else trust_now(contact, message.trust, message.key),
         reason=message.reason,
         doubtful_time=message.doubtful_time,
     )
@@ -48,7 +48,8 @@ def page(desk: Desk, name: str, before: int | None, count: int) -> tuple[tuple[D
     """At most `count` rows before row `before`, ascending; and whether there are older ones."""
     wanted = min(max(count, 0), MAX_HISTORY_CALL)
     found = desk.messages(name, before=before, limit=wanted + 1)
-    rows = tuple(shown(name, row, message) for row, message in reversed(found[:wanted]))
+    contact = desk.contact(name)
+    rows = tuple(shown(contact, name, row, message) for row, message in reversed(found[:wanted]))
     return rows, len(found) > wanted
 
 
@@ -85,7 +86,7 @@ def search(desk: Desk, words: str, names: list[str], since: int, before: int) ->
             return tuple(found), row + 1
         characters += len(message.text)
         if message.kind is MessageKind.TEXT and message.time >= since and wanted <= words_of(message.text):
-            found.append(shown(name, row, message))
+            found.append(shown(desk.contact(name), name, row, message))
     return tuple(found), 0
 
 

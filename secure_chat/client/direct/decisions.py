@@ -35,10 +35,15 @@ class Decisions:
         self.tell_changed(names)
 
     def tell_changed(self, names: set[str]) -> None:
-        """Of these people, whose key has changed and was not accepted."""
+        """Of these people, whose key has changed, or whose lists were contradicted, and was not accepted."""
         with self._office.desk() as desk:
             for contact in desk.all_contacts():
-                if contact.shown is not None and contact.name in names:
+                if contact.name not in names:
+                    continue
+                if contact.contradicted_at:
+                    desk.tell(contacts.contradiction(contact))
+                    desk.touched.add(contact.name)
+                elif contact.shown is not None:
                     held = contacts.held_messages(desk, contact.name)
                     since, shown = contact.shown.since, contacts.fingerprint_shown(contact)
                     desk.tell(KeyIsChanged(contact.name, since, contact.verified, held, shown))

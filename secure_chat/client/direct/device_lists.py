@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import Final
 
 from secure_chat.client.direct import contacts
+from secure_chat.client.direct.arrivals import Unproven, unproven
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import NewDevice
 from secure_chat.client.direct.own import Own
 from secure_chat.client.direct.records import CONTRADICTIONS, Contradiction, KnownVersion, Peer
-from secure_chat.client.events import Told
 from secure_chat.directory.device_list import (
     AcceptedDeviceList,
     SignedDeviceList,
@@ -22,7 +22,7 @@ from secure_chat.directory.device_list import (
     check_successor,
 )
 from secure_chat.directory.keys import UserId
-from secure_chat.errors import DeviceListError, KeyContradicted, ServerSaidNonsense
+from secure_chat.errors import DeviceListError, ServerSaidNonsense
 from secure_chat.limits import MAX_DEVICES_EVER
 from secure_chat.names import check_user_name
 from secure_chat.protocol.events import DeviceLists
@@ -96,7 +96,7 @@ def contradict(desk: Desk, name: str, known: KnownVersion, other: bytes, now_ms:
     desk.transaction.put(CONTRADICTIONS, row_id, evidence)
     marked = dataclasses.replace(contact, contradicted_at=now_ms)
     desk.put_contact(marked)
-    desk.tell(Told(contacts.why_held(marked) or KeyContradicted()))
+    desk.tell(contacts.contradiction(marked))
 
 
 def _take(desk: Desk, peer: Peer, candidate: SignedDeviceList, now_ms: int) -> None:
@@ -138,10 +138,12 @@ def _compare_devices(desk: Desk, peer: Peer, accepted: AcceptedDeviceList, *, is
     """Destroy what is kept for devices that are gone; those under the pinned identity stay until another is taken."""
     before = _numbers(peer.accepted_list) if is_pinned else set()
     new = _numbers(accepted)
+    replaces = not before & new
+    lost = unproven(desk, peer.name, peer.user_id, before) if before and replaces else Unproven()
     for device_id in (before | _numbers(peer.shown_list)) - new:
         desk.forget_device(peer.user_id, device_id)
     if before and new - before:
-        desk.tell(NewDevice(peer.name))
+        desk.tell(NewDevice(peer.name, replaces, lost.count, lost.since))
 
 
 def _version(desk: Desk, user_id: bytes) -> int:

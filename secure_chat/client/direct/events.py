@@ -115,6 +115,16 @@ class KeyIsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyIsContradicted:
+    """The server has shown two device lists of one version. `fingerprint`: of the key that `Client.trust` keeps."""
+
+    peer: str
+    error: ChatError  # `KeyContradicted`
+    was_verified: bool
+    fingerprint: bytes = field(repr=False, default=b"")
+
+
+@dataclass(frozen=True, slots=True)
 class ContactPinned:
     """First contact: the peer's key is kept from now on."""
 
@@ -139,9 +149,16 @@ class DeviceLeftOut:
 
 @dataclass(frozen=True, slots=True)
 class NewDevice:
-    """The peer's identity has added a device."""
+    """The peer's identity has added a device.
+
+    `replaces`: every older one is gone, and with it what it had not fetched. Of the last `unproven` own texts, the
+    oldest of `since`, nothing shows that they had come there; 0: there is none.
+    """
 
     peer: str
+    replaces: bool = False
+    unproven: int = 0
+    since: int = 0
 
 
 # --- answers to calls ----------------------------------------------------------------------------
@@ -224,6 +241,7 @@ DirectEvent: TypeAlias = (
     | DirectRefused
     | DirectHeld
     | KeyIsChanged
+    | KeyIsContradicted
     | ContactPinned
     | ContactVerified
     | DeviceLeftOut

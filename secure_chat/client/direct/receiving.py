@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from secure_chat.client.direct import contacts, unreadable
+from secure_chat.client.direct import arrivals, contacts, unreadable
 from secure_chat.client.direct.contents import Contents, Received
 from secure_chat.client.direct.conversations import add_row
 from secure_chat.client.direct.desk import Desk
@@ -111,7 +111,7 @@ class Receiver:
             return
         device = self._with_session(device, opened, answers=sender.is_answered)
         desk.put_device(device)
-        received = Received(arrival.envelope, arrival.time, arrival.late, sender.peer, sender.trust)
+        received = Received(arrival.envelope, arrival.time, arrival.late, sender.peer, sender.trust, sender.unaccepted)
         self._contents.take(desk, received, opened.content)
 
     def _opened(self, desk: Desk, envelope: Envelope, device: PeerDevice, devices: AcceptedDeviceList) -> Opened:
@@ -138,6 +138,8 @@ class Receiver:
 
     def _with_session(self, device: PeerDevice, opened: Opened, *, answers: bool) -> PeerDevice:
         now, session = self._now_ms(), opened.session
+        before = next((each for each in device.sessions if each.sid == session.sid), None)
+        device = arrivals.heard(device, before, session)
         sessions = (*(each for each in device.sessions if each.sid != session.sid), session)
         if len(sessions) > len(device.sessions):
             superseded = choice.superseded(sessions, now)
@@ -158,9 +160,12 @@ class Receiver:
         self.failed_opens.note(device.user_id, device.device_id, now / 1000)
         if sender.is_answered:
             desk.put_device(unreadable.owing_a_session(device, error, now))
-        self._placeholder(desk, arrival, sender.contact, sender.trust, unreadable.words_for(error))
+        reason = unreadable.words_for(error)
+        self._placeholder(desk, arrival, sender.contact, sender.trust, reason, sender.unaccepted)
 
-    def _placeholder(self, desk: Desk, arrival: Arrival, contact: Contact, trust: Trust, reason: str) -> None:
+    def _placeholder(
+        self, desk: Desk, arrival: Arrival, contact: Contact, trust: Trust, reason: str, key: bytes = b""
+    ) -> None:
         message = StoredMessage(
             own=False,
             kind=MessageKind.UNREADABLE,
@@ -170,6 +175,7 @@ class Receiver:
             reason=reason,
             env_id=arrival.envelope.env_id,
             device_id=arrival.envelope.sender.device_id,
+            key=key,
         )
         desk.tell(DirectHeard(add_row(desk, contact.name, message), arrival.late))
 
@@ -188,6 +194,13 @@ class _Sender:
         if not self.is_accepted:
             return Trust.QUARANTINED
         return Trust.VERIFIED if self.contact.verified else Trust.UNVERIFIED
+
+    @property
+    def unaccepted(self) -> bytes:
+        """The fingerprint of the key, unless it is the accepted one."""
+        if self.is_accepted:
+            return b""
+        return contacts.fingerprint(self.peer.user_id, self.devices.device_list.identity_key.raw)
 
     @property
     def is_answered(self) -> bool:

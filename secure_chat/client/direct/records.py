@@ -38,6 +38,7 @@ class Contact:
     verified: bool = False
     shown: ShownKey | None = None  # set: the key has changed
     contradicted_at: int = 0  # when two lists of one version were seen; 0: never
+    accepted: tuple[bytes, ...] = ()  # fingerprints (16 each) of the changed keys that a person has accepted
 
     @property
     def state(self) -> Trust:
@@ -98,6 +99,14 @@ class Peer:
 
 
 @dataclass(frozen=True, slots=True)
+class ChainBegun:
+    """A sending chain that the peer has not turned by yet."""
+
+    sid8: bytes  # 8: of its session
+    number: int  # of the last own counted message when it began, which may be its first one
+
+
+@dataclass(frozen=True, slots=True)
 class PeerDevice:
     """One device of somebody: the sessions with it, and what must be remembered beyond them."""
 
@@ -112,6 +121,8 @@ class PeerDevice:
     opening_pause: int = 0  # milliseconds between the last two; 0: a message has opened since
     opened_at: int = 0  # when the last such session was opened
     left_out: int = 0  # why it got nothing the last time (the omission's number); 0: it got what was sent
+    arrived: int | None = None  # number of the last own message that is known to have come; None: nothing was sent
+    begun: tuple[ChainBegun, ...] = ()  # what a turn of the peer will prove
 
 
 # --- what was said -------------------------------------------------------------------------------
@@ -145,6 +156,7 @@ class StoredMessage:
     msg_id: bytes = b""  # 16, or empty when nothing was opened
     env_id: bytes = b""  # 16, of an unreadable one
     device_id: int = 0  # the sender's
+    key: bytes = b""  # fingerprint (16) of the key that nobody had accepted, of a quarantined one
     seq: int = 0
     prev: bytes = b""
     content: bytes = field(default=b"", repr=False)  # whole, of a kind that this version does not know

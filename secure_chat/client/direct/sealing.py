@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from secure_chat.client.direct import arrivals
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import DeviceLeftOut
 from secure_chat.client.direct.own import Own
@@ -135,7 +136,9 @@ class Sealer:
         sessions = (*others, sealed.session)
         dropped = choice.superseded(sessions, self._now_ms())
         kept = tuple(each for each in sessions if each not in dropped)
-        desk.put_device(dataclasses.replace(device, sessions=kept, ack_due=0, left_out=0))
+        number, is_counted = outgoing.seq or desk.conversation(device.name).seq, bool(outgoing.seq)
+        device = dataclasses.replace(device, sessions=kept, ack_due=0, left_out=0)
+        desk.put_device(arrivals.sent(device, sealed.session, number, is_counted=is_counted))
         # What is refused as full holds the later ones to that device.
         is_held = bool(desk.late_envelopes(device.user_id, device_id, limit=1))
         return Part(device_id, sealed.envelope, FULL if is_held else 0)

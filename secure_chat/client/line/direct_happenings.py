@@ -116,6 +116,8 @@ class DirectHappenings:
                 self._settled(event)
             case e.KeyIsChanged():
                 self._key_is_changed(event)
+            case e.KeyIsContradicted():
+                self._key_is_contradicted(event)
             case _:
                 self._quietly(event)
 
@@ -174,6 +176,7 @@ class DirectHappenings:
         context, conversation = self._context, self._context.conversation(event.peer)
         conversation.state = e.Trust.CHANGED
         conversation.was_verified, conversation.fingerprint = event.was_verified, event.fingerprint
+        conversation.is_contradicted = False
         since = context.room_lines.times.since(event.since, context.now_ms())
         peer = one_line(event.peer)
         verified = ", whom you had verified," if event.was_verified else ""
@@ -181,6 +184,24 @@ class DirectHappenings:
         said = f"{verified} has a new key since {since}. Messages to {peer} are held{held}. {_ways(event.peer)}"
         context.show(warning(_named(event.peer), said, " [key.changed]"))
         context.rings = True
+
+    def _key_is_contradicted(self, event: e.KeyIsContradicted) -> None:
+        context, conversation = self._context, self._context.conversation(event.peer)
+        conversation.state, conversation.is_contradicted = e.Trust.CHANGED, True
+        conversation.was_verified, conversation.fingerprint = event.was_verified, event.fingerprint
+        context.tell(event.error)
+        context.rings = True
+
+    def _new_device(self, event: e.NewDevice) -> None:
+        context, peer = self._context, one_line(event.peer)
+        lost = "; what the old one had not fetched is lost" if event.replaces else ""
+        context.say(_named(event.peer), f" has a new device, vouched for by the key that you know{lost}")
+        if event.unproven:
+            since = context.room_lines.times.since(event.since, context.now_ms())
+            first = f"{event.unproven:,} messages, the first one of {since},"
+            which = f"1 message of {since}" if event.unproven == 1 else first
+            ways = f": /go {peer}, then /history"
+            context.show(warning(f"{which} may not have reached ", _named(event.peer), ways))
 
     def _quietly(self, event: e.ContactPinned | e.ContactVerified | e.DeviceLeftOut | e.NewDevice) -> None:
         context, peer = self._context, one_line(event.peer)
@@ -195,7 +216,7 @@ class DirectHappenings:
             case e.DeviceLeftOut():
                 context.say("a device of ", _named(event.peer), f" is left out: {one_line(event.reason)}")
             case e.NewDevice():
-                context.say(_named(event.peer), " has a new device, vouched for by the key that you know")
+                self._new_device(event)
 
 
 def _named(peer: str) -> Piece:

@@ -43,6 +43,7 @@ class Conversation:
     peer: str
     state: Trust = Trust.UNVERIFIED
     was_verified: bool = False  # before the key changed
+    is_contradicted: bool = False  # two device lists of this person were shown
     fingerprint: bytes = field(default=b"", repr=False)  # of the changed key that this person was told of
     shown: int = 0  # the highest row on the screen
     read: int = 0  # the highest row that the person has had before the eyes

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from secure_chat.client.arguments import Arguments
 from secure_chat.client.backoff import BackoffLimits
 from secure_chat.client.core import Client, Options
-from secure_chat.client.direct.events import DirectDelayed, DirectHeard, KeyIsChanged
+from secure_chat.client.direct.events import DirectDelayed, DirectHeard, KeyIsChanged, KeyIsContradicted, NewDevice
 from secure_chat.client.events import (
     Answer,
     Answered,
@@ -169,6 +169,12 @@ class ConnectedAccount:
                 self._output.say(f"{one_line(event.error.sentence)} Going on in {event.seconds:.1f} s.")
             case KeyIsChanged():
                 self._output.say(f"{one_line(event.peer)} has a new key since {time_of(event.since)} [key.changed]")
+            case KeyIsContradicted():
+                self._output.say(explain(event.error))
+            case NewDevice() if event.unproven:
+                peer, since = one_line(event.peer), time_of(event.since)
+                count = f"{event.unproven:,} message{'s' if event.unproven > 1 else ''} since {since}"
+                self._output.say(f"{peer} has a new device: {count} may not have arrived. secure-chat history @{peer}")
             case Connected():
                 way = "by its session" if event.resumed else "by passphrase"
                 self._output.say_more(f"Connected to {event.server} as {one_line(event.name)}, {way}.")

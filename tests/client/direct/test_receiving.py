@@ -6,7 +6,7 @@ import pytest
 
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.dropping import drop_all_sessions
-from secure_chat.client.direct.events import MessageKind, Trust
+from secure_chat.client.direct.events import KeyIsContradicted, MessageKind, Trust
 from secure_chat.client.direct.records import PEER_DEVICES, SEEN_ENVELOPES
 from secure_chat.client.events import Told
 from secure_chat.e2ee.bodies import TextBody
@@ -367,7 +367,8 @@ def test_another_hash_of_a_known_list_stops_what_is_sent(scene: Scene) -> None:
     lying = type(view)(view.sender_version, bytes(32), view.recipient_version, view.recipient_digest)
     bob.say(alice, "another view", lists=lying)
     assert alice.texts() == ["hello", "another view"]
-    assert "key.contradicted" in [told.error.code for told in alice.told(Told)]
+    [contradicted] = alice.told(KeyIsContradicted)
+    assert contradicted.error.code == "key.contradicted"
     alice.say("bob", "must not go")
     assert not bob.texts()
 

@@ -9,9 +9,12 @@ from secure_chat.client.direct.events import (
     ContactPinned,
     ContactsFound,
     ContactVerified,
+    ConversationFound,
     DirectAccepted,
     DirectHeld,
+    DirectsFound,
     KeyIsChanged,
+    KeyIsContradicted,
     SafetyNumber,
     Trust,
 )
@@ -253,6 +256,58 @@ def test_two_lists_of_one_version_stop_what_is_sent_until_a_person_decides(scene
     ticket = alice.say("bob", "held")
     assert [(held.ticket, held.error.code) for held in alice.told(DirectHeld)] == [(ticket, "key.contradicted")]
     assert bob.texts() == ["before"]
-    assert isinstance(trust(alice), Answered)
+    [contradicted] = alice.told(KeyIsContradicted)
+    assert (contradicted.peer, contradicted.was_verified) == ("bob", False)
+    assert code(trust(alice, b"another key's....")) == "key.changed_again"
+    assert code(trust(alice, contradicted.fingerprint)) == "Settled"
     assert isinstance(alice.call(lambda each: alice.direct.compare(each, "bob")), Answered)
     assert bob.texts() == ["held"]
+
+
+def test_lists_that_contradict_each_other_are_told_of_again_at_the_next_start(scene: Scene) -> None:
+    alice, bob = scene.person("alice"), Double(scene, "bob").register()
+    alice.say("bob", "before")
+    view = bob.content(bob.devices[0], alice, Kind.ACK, b"").lists
+    bob.say(alice, "I go by another list", lists=type(view)(1, bytes([9]) * 32, 1, view.recipient_digest))
+    alice.restart()
+    alice.connect()
+    first, again = alice.told(KeyIsContradicted)
+    assert again.fingerprint == first.fingerprint
+    assert code(trust(alice, again.fingerprint)) == "Settled"
+
+
+# --- what was set apart, once its key is accepted --------------------------------------------------
+
+
+def rows(alice: Talker) -> list[tuple[str, Trust]]:
+    found = alice.call(lambda each: alice.direct.conversation(each, "bob", None, 50))
+    assert isinstance(found, Answered)
+    assert isinstance(found.answer, ConversationFound)
+    return [(message.text, message.trust) for message in found.answer.messages if not message.own]
+
+
+@pytest.mark.negative(65)
+def test_what_was_quarantined_is_shown_as_its_key_stands_now(scene: Scene) -> None:
+    alice, bob = met(scene)
+    bob.say(alice, "never accepted")
+    bob.reset_identity()
+    bob.say(alice, "accepted")
+    bob.send(alice, Kind.TEXT, b"")  # unreadable
+    scene.settle()
+    quarantined = [("never accepted", Trust.QUARANTINED), ("accepted", Trust.QUARANTINED), ("", Trust.QUARANTINED)]
+    assert rows(alice)[1:] == quarantined
+    assert code(trust(alice)) == "Settled"
+    now = [("never accepted", Trust.QUARANTINED), ("accepted", Trust.UNVERIFIED), ("", Trust.UNVERIFIED)]
+    assert rows(alice)[1:] == now
+    found = alice.call(lambda each: alice.direct.search(each, "accepted", "bob", 0, 0))
+    assert isinstance(found, Answered)
+    assert isinstance(found.answer, DirectsFound)
+    assert [message.trust for message in found.answer.messages] == [Trust.UNVERIFIED, Trust.QUARANTINED]
+    digits = number(alice.call(lambda ticket: alice.direct.compare(ticket, "bob"))).digits
+    alice.call(lambda ticket: alice.direct.mark_verified(ticket, "bob", digits))
+    assert rows(alice)[2] == ("accepted", Trust.VERIFIED)
+    bob.reset_identity()
+    bob.say(alice, "later")
+    trust(alice)
+    assert [text for text, state in rows(alice) if state is Trust.QUARANTINED] == ["never accepted"]
+    assert rows(alice)[2] == ("accepted", Trust.UNVERIFIED)  # it is not the key of now

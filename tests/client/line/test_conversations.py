@@ -175,11 +175,23 @@ def test_a_clock_that_is_wrong_is_named(alice: Person) -> None:
 def test_a_first_contact_a_new_device_and_an_omission_are_quiet_lines(alice: Person) -> None:
     assert alice.hears(d.ContactPinned("bob")) == ["* this device now knows the key of bob; /verify bob compares it"]
     assert alice.hears(d.NewDevice("bob")) == ["* bob has a new device, vouched for by the key that you know"]
+    assert alice.hears(d.NewDevice("bob", replaces=True)) == [
+        "* bob has a new device, vouched for by the key that you know; what the old one had not fetched is lost"
+    ]
     assert alice.hears(d.DeviceLeftOut("bob", "it has published no keys")) == [
         "* a device of bob is left out: it has published no keys"
     ]
     assert alice.hears(d.ContactVerified("bob", "invite")) == ["* bob is verified by the invite that you share"]
     assert not alice.console.take_bell()
+
+
+def test_what_may_have_been_lost_with_a_device_is_counted(alice: Person) -> None:
+    drawn = alice.hears(d.NewDevice("bob", replaces=True, unproven=3, since=TEN - 13 * MINUTE))
+    assert drawn[1:] == [
+        "! 3 messages, the first one of 09:47, may not have reached bob: /go bob, then /history",
+    ]
+    drawn = alice.hears(d.NewDevice("bob", replaces=True, unproven=1, since=TEN))
+    assert drawn[1:] == ["! 1 message of 10:00 may not have reached bob: /go bob, then /history"]
 
 
 def test_a_changed_key_is_the_one_alarm_and_names_the_ways_on(alice: Person) -> None:

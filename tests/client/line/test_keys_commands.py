@@ -4,7 +4,15 @@ import pytest
 
 from secure_chat.client import events as e
 from secure_chat.client.direct import events as d
-from secure_chat.errors import KeyChangedAgain, KeyNotChanged, NotConnected, NothingHeld, NumberDiffers, UserUnknown
+from secure_chat.errors import (
+    KeyChangedAgain,
+    KeyContradicted,
+    KeyNotChanged,
+    NotConnected,
+    NothingHeld,
+    NumberDiffers,
+    UserUnknown,
+)
 from secure_chat.protocol.events import Person as Listed
 from tests.client.line.direct_rows import contact, heard_row, row
 from tests.client.line.person import TEN, Person
@@ -193,6 +201,33 @@ def test_for_who_was_verified_the_name_is_wanted(alice: Person) -> None:
     alice.types("/trust dave")
     alice.types("dave")
     assert alice.asks() == ("trust", "dave", b"k" * 32)
+
+
+def contradicted(person: Person, *, was_verified: bool) -> list[str]:
+    error = KeyContradicted("The server has shown two different device lists of dave. Nothing is sent.")
+    return person.hears(d.KeyIsContradicted("dave", error, was_verified, b"k" * 16))
+
+
+def test_lists_that_contradict_each_other_are_told_with_the_key_that_trust_goes_on_with(alice: Person) -> None:
+    (drawn,) = contradicted(alice, was_verified=False)
+    assert drawn.startswith("! The server has shown two different device lists of dave. Nothing is sent.")
+    assert drawn.endswith("/trust USER. [key.contradicted]")
+    assert alice.console.take_bell()
+    alice.types("/trust dave")
+    assert alice.asks() == ("trust", "dave", b"k" * 16)
+    assert alice.answers(e.Settled()) == [
+        "* the list of devices that is shown now of dave counts; what was held goes out now"
+    ]
+    assert "end-to-end encrypted, unverified" in alice.types("/go dave")[0]
+
+
+def test_of_who_was_verified_lists_that_contradict_each_other_want_the_name_and_change_no_key(alice: Person) -> None:
+    contradicted(alice, was_verified=True)
+    alice.types("/trust dave")
+    assert alice.prompt == "To go on without that, type dave >"
+    alice.types("dave")
+    alice.answers(e.Settled())
+    assert "end-to-end encrypted, verified" in alice.types("/go dave")[0]
 
 
 def test_what_is_held_is_dropped_for_one_or_for_everybody(alice: Person) -> None:

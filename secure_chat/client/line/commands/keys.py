@@ -131,14 +131,22 @@ def trust(context: Context, argument: str) -> None:
         context.say("nothing was accepted; messages to ", _named(name), " stay held")
 
     context.say("you had compared numbers with ", _named(name), f"; /verify {peer} compares them anew")
-    context.ask(Question(f"To accept the new key without that, type {peer} >", answered, left))
+    goal = "go on" if conversation.is_contradicted else "accept the new key"
+    context.ask(Question(f"To {goal} without that, type {peer} >", answered, left))
 
 
 def _accept(context: Context, name: str) -> None:
     def done(_answer: Answer) -> None:
         accepted = context.conversation(name)
-        accepted.state, accepted.was_verified = Trust.UNVERIFIED, False
-        context.say("the new key of ", _named(name), " is accepted; what was held goes out now")
+        if accepted.is_contradicted:
+            accepted.state = Trust.VERIFIED if accepted.was_verified else Trust.UNVERIFIED
+            context.say(
+                "the list of devices that is shown now of ", _named(name), " counts; what was held goes out now"
+            )
+        else:
+            accepted.state = Trust.UNVERIFIED
+            context.say("the new key of ", _named(name), " is accepted; what was held goes out now")
+        accepted.was_verified = accepted.is_contradicted = False
 
     def failed(error: ChatError) -> None:
         if isinstance(error, KeyNotChanged):  # the key that is known is shown again
