@@ -64,7 +64,7 @@ def violations(modules: Iterable[Module]) -> list[str]:
 
 def imports(module: Module) -> Iterator[tuple[ast.AST, str]]:
     """Every import of a module: where, and the dotted name of what it reaches for."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         match node:
             case ast.Import(names=names):
                 yield from ((node, alias.name) for alias in names)
@@ -101,7 +101,7 @@ def _impurities(module: Module) -> Iterator[tuple[ast.AST, str]]:
     for node, name in imports(module):
         if name.split(".")[0] in IMPURE:
             yield node, f"no import of {name}"
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not isinstance(node, ast.Call):
             continue
         called = dotted_name(node.func) or last_name(node.func)

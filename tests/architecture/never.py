@@ -42,7 +42,7 @@ def violations(modules: Iterable[Module]) -> list[str]:
     with_own_repr = {
         node.name
         for module in product
-        for node in ast.walk(module.tree)
+        for node in module.nodes
         if isinstance(node, ast.ClassDef) and _defines_repr(node)
     }
     found: list[str] = []
@@ -54,7 +54,7 @@ def violations(modules: Iterable[Module]) -> list[str]:
 
 
 def _calls(module: Module) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(module.tree) if isinstance(node, ast.Call))
+    return (node for node in module.nodes if isinstance(node, ast.Call))
 
 
 def _keyword(call: ast.Call, name: str) -> ast.expr | None:
@@ -85,7 +85,7 @@ def no_tls_socket_on_the_server(module: Module) -> Found:
 
 def no_unverified_tls(module: Module) -> Found:
     """A connection is verified or it does not come to be."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         match node:
             case ast.Name() | ast.Attribute() if last_name(node) in ("CERT_NONE", "_create_unverified_context"):
                 yield node, f"{last_name(node)}: no unverified TLS"
@@ -141,7 +141,7 @@ def no_sleep(module: Module) -> Found:
 def no_sql_from_pieces(module: Module) -> Found:
     """A statement is a constant; what varies is bound."""
     executed = {id(call.args[0]) for call in _calls(module) if last_name(call.func) in SQL_CALLS and call.args}
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if _is_pieced(node) and (id(node) in executed or SQL_BEGINS.match(_first_piece(node))):
             yield node, "a statement put together: bind the values"
 
@@ -186,7 +186,7 @@ def no_allocation_from_a_declared_length(module: Module) -> Found:
 
 def no_plain_comparison_of_secrets(module: Module) -> Found:
     """`==` ends at the first byte that differs, and its time says where."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not isinstance(node, ast.Compare):
             continue
         sides = [node.left, *node.comparators]
@@ -202,7 +202,7 @@ def no_plain_comparison_of_secrets(module: Module) -> Found:
 
 def no_signature_checked_by_the_wrong_library(module: Module) -> Found:
     """Ed25519 is verified by one library, PyNaCl: two disagree about malformed signatures."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         names = [alias.name for alias in node.names] if isinstance(node, ast.ImportFrom) else [last_name(node)]
         if "Ed25519PublicKey" in names:
             yield node, "Ed25519 signatures are verified by PyNaCl"
@@ -210,7 +210,7 @@ def no_signature_checked_by_the_wrong_library(module: Module) -> Found:
 
 def _secrets_shown_by_repr(module: Module, with_own_repr: set[str]) -> Found:
     """A secret never shows in `repr`: a log line or a traceback would carry it away."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if not isinstance(node, ast.ClassDef) or node.name in with_own_repr:
             continue
         if any(

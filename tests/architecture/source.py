@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,6 +25,11 @@ class Module:
         return ast.parse(self.text, filename=self.path)
 
     @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        """Every node of the syntax tree; walked once, because every rule looks at all of them."""
+        return tuple(ast.walk(self.tree))
+
+    @cached_property
     def name(self) -> str:
         """The dotted name under which the module is imported."""
         return self.path.removeprefix("tools/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
@@ -44,6 +49,12 @@ def modules(root: Path = ROOT, below: tuple[str, ...] = PRODUCT) -> Iterator[Mod
     for place in below:
         for path in sorted((root / place).rglob("*.py")):
             yield Module(root, path.relative_to(root).as_posix(), path.read_text(encoding="utf-8"))
+
+
+@cache
+def project() -> tuple[Module, ...]:
+    """The whole project, read and parsed once for all rules."""
+    return tuple(modules(ROOT, EVERYTHING))
 
 
 def last_name(node: ast.AST) -> str:
