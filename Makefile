@@ -2,6 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test test-long test-all coverage check bench lock map clean
+.PHONY: check-types check-architecture check-security check-lint check-format
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
@@ -11,6 +12,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 CODE := secure_chat tools tests $(wildcard benchmarks)
+IN_ONE_PIECE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 PYTEST_ARGS ?=
 # Over all cores, a file at a time: fixtures of a module serve its tests in one process.
 SPREAD ?= --numprocesses auto --dist loadfile --no-loadscope-reorder
@@ -57,12 +59,24 @@ coverage: $(READY) ## the tests once more, counting the lines and branches they 
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report
 
+# All at once and whichever fail, the longest first; each tells what it found in one piece, where make can do that.
 check: $(READY) ## format, lint, types, architecture, security lint
-	$(BIN)/ruff format --check --quiet $(CODE)
-	$(BIN)/ruff check --quiet $(CODE)
+	@$(MAKE) --keep-going --jobs $(IN_ONE_PIECE) check-types check-architecture check-security check-lint check-format
+
+check-types: $(READY)
 	$(BIN)/mypy --strict --no-error-summary $(CODE)
+
+check-architecture: $(READY)
 	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+check-security: $(READY)
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml secure_chat tools
+
+check-lint: $(READY)
+	$(BIN)/ruff check --quiet $(CODE)
+
+check-format: $(READY)
+	$(BIN)/ruff format --check --quiet $(CODE)
 
 bench: $(READY) ## the programs that measure; the figures and their bars are in benchmarks/README.md
 	@$(BIN)/python -m benchmarks.run $(BENCH_ARGS)
