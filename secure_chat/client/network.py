@@ -46,6 +46,7 @@ from secure_chat.errors import (
     NotConnected,
     TokenReused,
     TokenUnknown,
+    VaultFull,
 )
 from secure_chat.limits import (
     CLIENT_PING_SECONDS,
@@ -394,7 +395,10 @@ class Network:
     def _save_markers_in_time(self) -> None:
         since = self._unsaved_markers_since
         if since is not None and self._waiter.clock() >= since + READ_MARKER_SECONDS:
-            self._save_markers()
+            try:
+                self._save_markers()
+            except VaultFull:  # nothing is lost but a place: it is kept once there is room
+                self._unsaved_markers_since = self._waiter.clock()
 
     def _save_markers(self) -> None:
         if self._unsaved_markers_since is not None:

@@ -22,6 +22,7 @@ from secure_chat.errors import (
     TlsError,
     TokenReused,
     TokenUnknown,
+    VaultFull,
 )
 
 # Nothing is wrong with this client, this account, or who the server is.
@@ -34,6 +35,7 @@ _PASSING: Final = (
     SlowReader,
     FrameInvalid,
     FrameTooLarge,
+    VaultFull,  # room is made on a disk while the program goes on
 )
 # At the first connection a person must look; later it may be a hotel's network in between, and nothing is sent to it.
 _ANOTHER_SERVER: Final = (TlsError, LoginDerivationRefused, ServerSaidNonsense, CommandInvalid)

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import pytest
 from secure_chat.certificates.contexts import server_context
 from secure_chat.certificates.pins import server_id
 from secure_chat.client import inbox, network
+from secure_chat.client.direct.events import DirectHeard
 from secure_chat.client.events import Connected, Disconnected, Heard, Settled, Stopped
 from secure_chat.client.persistence import Persistence
 from secure_chat.client.vault import login_state
@@ -23,12 +25,13 @@ from secure_chat.errors import InternalError
 from secure_chat.protocol.commands import AnyCommand, Ping, Resume
 from secure_chat.protocol.events import Message, Said, Welcome
 from tests.certificates.impostors import Issuer, write
+from tests.client.vault.faults import SqliteFailure, around_commits
 from tests.support.cheap_client import CHEAP
 from tests.support.client_people import PASSPHRASE, TestClient, options, vault_of
 from tests.support.installation import HOST, Installation, ServerProcess
 from tests.support.scripted_server import ScriptedServer
 
-NAMES = [f"person-{letter}{letter}" for letter in "abcdefgh"]
+NAMES = [f"person-{letter}{letter}" for letter in "abcdefghij"]
 _unused = iter(NAMES)
 
 
@@ -167,3 +170,33 @@ def test_messages_are_what_they_were_when_said(
         [message] = alice.messages(room)
         assert isinstance(message, Message)
         assert (message.sender, message.room) == (alice.core.snapshot.name, room)
+
+
+def test_a_full_disk_is_tried_again_by_itself_until_there_is_room(
+    installation: Installation, server: ServerProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert server.pid
+    monkeypatch.setattr(network, "READ_MARKER_SECONDS", 0.0)
+    full = threading.Event()
+
+    def fail_while_full(_number: int) -> None:
+        if full.is_set():
+            raise SqliteFailure(sqlite3.SQLITE_FULL)
+
+    alice_name, bob_name = next(_unused), next(_unused)
+    vault_of(installation, installation.people[alice_name], tmp_path / "alice").close()
+    bob_vault = vault_of(installation, installation.people[bob_name], tmp_path / "bob")
+    with SealedVault(tmp_path / "alice", factory=around_commits(fail_while_full)) as sealed:
+        alice_vault = sealed.unlock(PASSPHRASE)
+    with TestClient(alice_vault) as alice, TestClient(bob_vault) as bob:
+        full.set()
+        bob.core.message(alice_name, "while the disk is full")
+        for _ in range(3):
+            lost = alice.wait_for(Disconnected)
+            assert lost.error.code == "vault.full"
+            assert lost.retry_in is not None
+            alice.core.mark_read("dev", 7)
+            alice.core.mark_conversation_read(bob_name, 1)
+        full.clear()
+        assert alice.wait_for(DirectHeard).message.text == "while the disk is full"
+        assert not [event for event in alice.seen if isinstance(event, Stopped)]

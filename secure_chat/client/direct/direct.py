@@ -37,7 +37,7 @@ from secure_chat.client.requests import Requests
 from secure_chat.client.vault.transaction import Transaction
 from secure_chat.client.vault.vault import Vault
 from secure_chat.e2ee.device_keys import Randomness
-from secure_chat.errors import ChatError, NotConnected, RecipientSelf
+from secure_chat.errors import ChatError, NotConnected, RecipientSelf, VaultFull
 from secure_chat.protocol.commands import Command
 from secure_chat.protocol.events import DirectEnvelope, Said, Welcome
 
@@ -239,8 +239,8 @@ class Direct:
         self._keys.invite(ticket)
 
     def mark_read(self, name: str, row: int) -> None:
-        """The person has seen the conversation up to this row."""
-        with self._office.desk() as desk:
+        """The person has seen the conversation up to this row; on a full disk that is not kept."""
+        with contextlib.suppress(VaultFull), self._office.desk() as desk:
             conversations.mark_read(desk, name, row)
 
     # --- inside ----------------------------------------------------------------------------------
