@@ -168,9 +168,20 @@ class Reader:
         except UnicodeDecodeError as error:
             raise EncodingError("A text is not UTF-8.") from error
 
+    def fields(self, layout: struct.Struct) -> tuple[Any, ...]:
+        """Fields of fixed widths in one step."""
+        try:
+            values = layout.unpack_from(self._data, self._position)
+        except struct.error as error:
+            raise EncodingError(f"Fields of {layout.size} bytes are cut off at {len(self._data)}.") from error
+        self._position += layout.size
+        return values
+
     def rest(self) -> bytes:
         """All that is left, perhaps nothing."""
-        return self._take(len(self._data) - self._position)
+        value = self._data[self._position :]
+        self._position = len(self._data)
+        return value
 
     def end(self) -> None:
         """Check that nothing follows."""
@@ -324,12 +335,13 @@ class Encoded:
     def write(self, writer: Writer) -> None:
         """Append it. Raises `EncodingError`."""
         self._check()
-        writer.rest(encode_fields(self.layout, *(getattr(self, name) for name in type(self).__match_args__)))
+        for field, name in zip(self.layout, type(self).__match_args__, strict=True):
+            field.write(writer, getattr(self, name))
 
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Take one, perhaps not the last thing in `reader`. Raises `EncodingError`."""
-        value = cls(*(field.read(reader) for field in cls.layout))
+        value = cls(*[field.read(reader) for field in cls.layout])
         value._check()
         return value
 

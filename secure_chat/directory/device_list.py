@@ -39,7 +39,7 @@ class SeenDevice:
         return (
             self.device_id == other.device_id
             or self.signing_key == other.signing_key
-            or self.dh_key.is_same_key_as(other.dh_key)
+            or self.dh_key.point == other.dh_key.point
         )
 
 

@@ -1,12 +1,12 @@
 """Public keys and identifiers of people and their devices, and how a signature of theirs is checked."""
 
 from dataclasses import dataclass
-from typing import Final, NewType, Self
+from typing import Final, NewType
 
 from nacl.bindings import crypto_sign_open
 from nacl.exceptions import CryptoError
 
-from secure_chat.encoding import Field, fixed_field, identifier_field, tag, wrapped_field
+from secure_chat.encoding import Field, fixed_field, identifier_field, wrapped_field
 from secure_chat.errors import EncodingError, SignatureError
 
 UserId = NewType("UserId", bytes)  # 16 bytes, random, never all zero
@@ -41,16 +41,12 @@ class _Ed25519PublicKey:
     def __post_init__(self) -> None:
         _check_width(self.raw)
 
-    def verify(self, tag_name: str, message: bytes, signature: bytes) -> None:
-        """Check Sig(key, tag_name, message): Ed25519 over `T(tag_name) || message`.
+    def verify_payload(self, payload: bytes, signature: bytes) -> None:
+        """Check an Ed25519 signature over `payload`, which begins with its tag: T(tag) || message.
 
         Raises `SignatureError` for another signature, key, tag or message, and for a key of small order or in
         non-canonical form. libsodium makes these checks; other libraries accept such keys.
         """
-        self.verify_payload(tag(tag_name) + message, signature)
-
-    def verify_payload(self, payload: bytes, signature: bytes) -> None:
-        """Check an Ed25519 signature over `payload`, which begins with its tag. Raises `SignatureError`."""
         if len(signature) != SIGNATURE_BYTES:
             raise SignatureError(f"A signature has {SIGNATURE_BYTES} bytes, this one {len(signature)}.")
         try:
@@ -87,10 +83,6 @@ class DhPublicKey:
         Two keys are the same key when their points are equal; their bytes may differ.
         """
         return (int.from_bytes(self.raw, "little") & _WITHOUT_BIT_255) % _FIELD_PRIME
-
-    def is_same_key_as(self, other: Self) -> bool:
-        """Whether both keys agree on the same secrets."""
-        return self.point == other.point
 
 
 @dataclass(frozen=True, slots=True)

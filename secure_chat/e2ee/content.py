@@ -72,7 +72,7 @@ class Group(NamedTuple):
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Take one. Raises `EncodingError`."""
-        group = cls(*_GROUP.unpack(reader.fixed(_GROUP.size)))
+        group = cls(*reader.fields(_GROUP))
         group.encode()
         return group
 
@@ -110,7 +110,7 @@ class Core(Hidden, frozen=True):
     @classmethod
     def read(cls, reader: Reader) -> Self:
         """Take what is left. Raises `EncodingError`."""
-        kind, has_group, msg_id, sent_at, expire_s, seq, prev = _CORE.unpack(reader.fixed(_CORE.size))
+        kind, has_group, msg_id, sent_at, expire_s, seq, prev = reader.fields(_CORE)
         group = Group.read(reader) if checked_number(has_group, 0, 1) else None
         core = cls(kind, msg_id, sent_at, expire_s, seq, prev, group, reader.rest())
         _check_count(core)
@@ -150,8 +150,7 @@ class Content(Hidden, frozen=True):
     def parse(cls, data: bytes) -> Self:
         """Read exactly one P. Raises `EncodingError`."""
         reader = Reader(data)
-        fields = _FIXED.unpack(reader.fixed(_FIXED.size))
-        kind, flags, msg_id, sent_at, expire_s, seq, prev, *lists, sth_size, sth_root = fields
+        kind, flags, msg_id, sent_at, expire_s, seq, prev, *lists, sth_size, sth_root = reader.fields(_FIXED)
         checked_number(flags, 0, _FLAGS)
         group = Group.read(reader) if flags & _HAS_GROUP else None
         seen = tuple(Seen(*entry) for entry in _SEEN.read(reader)) if flags & _HAS_SEEN else ()

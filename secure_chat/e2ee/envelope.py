@@ -24,7 +24,6 @@ _RATCHET: Final = struct.Struct(">32sII32s")  # and the commitment
 _CHAIN: Final = struct.Struct(">32sII")
 _NO_PREKEY, _NO_ID = bytes(8), bytes(16)
 
-
 ChainPlace = tuple[bytes, int, int]  # what a header says: the sender's ratchet key of 32 bytes, PN, and N from 0
 
 

@@ -82,7 +82,8 @@ def open_envelope(session: Session, envelope: Envelope, now_ms: int) -> Opened:
         content = Content.parse(unpad(padded))
     except EncodingError as error:
         raise ContentInvalid from error
-    after = replace(after, init=None, confirmed_ms=session.confirmed_ms or max(now_ms, 1))
+    if not session.confirmed:
+        after = replace(after, init=None, confirmed_ms=max(now_ms, 1))
     return Opened(_after(after, content), content)
 
 

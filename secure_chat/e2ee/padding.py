@@ -4,7 +4,7 @@ from typing import Final
 
 from secure_chat.errors import ContentInvalid, MessageTooLong
 from secure_chat.limits import MAX_PADDED_BYTES
-from secure_chat.protocol.envelope_header import padded_size
+from secure_chat.protocol.envelope_header import PADDED_SIZES, padded_size
 
 _END: Final = b"\x80"
 
@@ -19,7 +19,7 @@ def pad(content: bytes) -> bytes:
 
 def unpad(padded: bytes) -> bytes:
     """The content. Raises `ContentInvalid` for what `pad` would not have written."""
-    marked = padded.rstrip(b"\x00")
-    if not marked.endswith(_END) or len(padded) > MAX_PADDED_BYTES or padded_size(len(marked)) != len(padded):
+    content = padded[: padded.rfind(_END)]
+    if len(padded) not in PADDED_SIZES or pad(content) != padded:
         raise ContentInvalid("The padding of this message is not as it must be.")
-    return marked[:-1]
+    return content

@@ -1,15 +1,18 @@
 """The two ends of a session: a device's public facts from an accepted device list, and this device with its secrets."""
 
 from dataclasses import dataclass
-from typing import Self
+from struct import Struct
+from typing import Final, Self
 
 import msgspec
 
 from secure_chat.directory import keys
 from secure_chat.directory.device_list import AcceptedDeviceList
 from secure_chat.e2ee.device_keys import DeviceSecrets
-from secure_chat.encoding import Encoded
+from secure_chat.encoding import packed
 from secure_chat.errors import DeviceUnknown, OwnKeyInUse
+
+_PARTY: Final = Struct(">16s32sI32s32s")
 
 
 class Address(msgspec.Struct, frozen=True, array_like=True):
@@ -20,10 +23,9 @@ class Address(msgspec.Struct, frozen=True, array_like=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Party(Encoded):
+class Party:
     """One device of a person, as an accepted device list has it; 116 bytes in a transcript."""
 
-    layout = (keys.USER_ID_FIELD, keys.IDENTITY_FIELD, keys.DEVICE_ID_FIELD, keys.SIGNING_FIELD, keys.DH_FIELD)
     user_id: keys.UserId
     identity_key: keys.IdentityPublicKey
     device_id: keys.DeviceId
@@ -35,6 +37,12 @@ class Party(Encoded):
         """That device of the list. Raises `DeviceUnknown` for one that was removed or never there."""
         entry, device_list = accepted.device(device_id), accepted.device_list
         return cls(device_list.user_id, device_list.identity_key, device_id, entry.signing_key, entry.dh_key)
+
+    def encode(self) -> bytes:
+        """The 116 bytes. Raises `EncodingError`."""
+        return packed(
+            _PARTY, self.user_id, self.identity_key.raw, self.device_id, self.signing_key.raw, self.dh_key.raw
+        )
 
     @property
     def address(self) -> Address:
@@ -59,5 +67,5 @@ class OwnParty:
 
     def refuse_own_keys(self, *others: keys.DhPublicKey) -> None:
         """Refuse keys of another device that are this device's, in whatever form. Raises `OwnKeyInUse`."""
-        if any(key.point == self.public.dh_key.point for key in others):
+        if self.public.dh_key.point in [key.point for key in others]:
             raise OwnKeyInUse

@@ -29,7 +29,7 @@ from nacl.bindings import (
 from nacl.exceptions import CryptoError
 
 from secure_chat.e2ee.envelope import ChainPlace
-from secure_chat.e2ee.key_schedule import HmacKey, hkdf, message_keys
+from secure_chat.e2ee.key_schedule import hkdf, message_keys
 from secure_chat.e2ee.parties import Address
 from secure_chat.e2ee.ratchet import next_sending_key, receiving_key
 from secure_chat.e2ee.session import Session
@@ -58,7 +58,7 @@ class RootKdf(KDF):
 
     @staticmethod
     async def derive(key: bytes, data: bytes, length: int) -> bytes:
-        return hkdf(HmacKey(key), data, tag("root"), length)
+        return hkdf(key, data, tag("root"), length)
 
 
 class ChainKdf(KDF):

@@ -5,7 +5,6 @@ import pytest
 from secure_chat.directory.keys import DeviceId
 from secure_chat.e2ee.device_keys import DeviceSecrets
 from secure_chat.e2ee.parties import Address, OwnParty, Party
-from secure_chat.encoding import Writer
 from secure_chat.errors import DeviceUnknown
 from tests.e2ee.pair import Side
 
@@ -19,9 +18,7 @@ def test_a_party_is_what_the_list_says() -> None:
         device_list.devices[0].signing_key,
         device_list.devices[0].dh_key,
     )
-    writer = Writer()
-    party.write(writer)
-    assert len(writer.finish()) == 116
+    assert len(party.encode()) == 116
 
 
 @pytest.mark.negative(7)

@@ -11,7 +11,7 @@ from nacl.bindings import crypto_aead_xchacha20poly1305_ietf_decrypt
 from secure_chat.e2ee.bodies import parse_body
 from secure_chat.e2ee.content import Content
 from secure_chat.e2ee.envelope import Envelope
-from secure_chat.e2ee.key_schedule import HmacKey, agree, hkdf, setup_keys
+from secure_chat.e2ee.key_schedule import agree, hkdf, setup_keys
 from secure_chat.e2ee.messages import open_envelope
 from secure_chat.e2ee.ml_kem import decapsulate
 from secure_chat.e2ee.setup import accept
@@ -111,9 +111,7 @@ def test_each_frozen_message_opens_with_what_its_message_key_makes(step: Any) ->
     data = bytes.fromhex(step["envelope"])
     header, commitment, sealed = data[:-816], data[-816:-784], data[-784:]
     associated = tag("ad") + bytes.fromhex(setup["sid"] + setup["transcript_hash"]) + header
-    output = hkdf(
-        HmacKey(bytes(32)), bytes.fromhex(step["message_key"]), tag("msg") + hashlib.sha256(associated).digest(), 88
-    )
+    output = hkdf(bytes(32), bytes.fromhex(step["message_key"]), tag("msg") + hashlib.sha256(associated).digest(), 88)
     assert output.hex() == step["key"] + step["nonce"] + step["commitment"]
     assert commitment.hex() == step["commitment"]
     assert header[3:19].hex() == step["env_id"]

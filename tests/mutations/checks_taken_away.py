@@ -200,8 +200,8 @@ MUTATIONS: Final = (
     Mutation(
         69,
         "secure_chat/e2ee/parties.py",
-        "        if any(key.point == self.public.dh_key.point for key in others):",
-        "        if any(key.raw == self.public.dh_key.raw for key in others):",
+        "        if self.public.dh_key.point in [key.point for key in others]:",
+        "        if self.public.dh_key.raw in [key.raw for key in others]:",
         "tests/e2ee/test_bundles.py::test_a_key_of_this_device_is_refused_in_each_of_its_forms",
     ),
     Mutation(
