@@ -112,7 +112,8 @@ def _change_the_passphrase(story: DirectStory) -> None:
     file = story.alice.home / "new-passphrase"
     file.write_text(f"{new}\n", encoding="utf-8")
     file.chmod(0o600)
-    story.alice.done("passwd", "--new-passphrase-file", str(file))
+    changed = story.alice.run("passwd", "--new-passphrase-file", str(file))
+    assert changed.returncode == ExitCode.OK, changed.stderr
     story.alice.passphrase = new
     story.alice.passphrase_file.write_text(f"{new}\n", encoding="utf-8")
     story.alice.done("send", "-t", BOB, "-m", TEXTS["after the passphrase was changed"])
@@ -127,7 +128,7 @@ def _change_the_key(story: DirectStory) -> None:
     joined = story.new_bob.run("join", "--once", typed="".join(f"{line}\n" for line in typed), at_hand=False)
     assert joined.returncode == ExitCode.OK, joined.stderr
     held = TEXTS["held until the new key was accepted"]
-    refused = story.alice.run("send", "-t", BOB, "-m", held)
+    refused = story.alice.call("send", "-t", BOB, "-m", held)
     assert refused.returncode == ExitCode.RECIPIENT_KEY, refused.stderr
     with story.alice.at_terminal() as alice:
         alice.expect("has a new key")

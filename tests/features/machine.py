@@ -1,13 +1,20 @@
 """A person's own machine: a home in which nothing is known, the client's commands as processes, the line client."""
 
+import io
 import os
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Final
 
-from tests.support.cheap_client import CHEAP_CLIENT
+import pytest
+
+from secure_chat.client.main import main
+from tests.support.cheap_client import CHEAP_CLIENT, vaults_below_the_floor
+from tests.support.client_people import cheap_login_derivation
 from tests.support.command import PATIENCE_SECONDS, home
 from tests.support.pseudo_terminal import COLUMNS, TerminalProcess
 from tests.tools.calls import ROOT, Done
@@ -44,9 +51,33 @@ class Machine:
             stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
         return Done(process.returncode, stdout, stderr)
 
-    def done(self, *arguments: str, typed: str = "") -> Done:
+    def call(self, *arguments: str) -> Done:
+        """The same in this process, which need not be started; not for a command that makes or changes a vault."""
+        output, talk = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+        with self._instead_of_a_process(), redirect_stdout(output), redirect_stderr(talk):
+            code = main(arguments)
+        return Done(code, *(stream.buffer.getvalue().decode("utf-8") for stream in (output, talk)))
+
+    @contextmanager
+    def _instead_of_a_process(self) -> Iterator[None]:
+        """This process sees of the world what a process of this machine would see."""
+        with ExitStack() as stack:
+            stack.callback(time.tzset)
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            for name in list(os.environ):
+                patch.delenv(name)
+            for name, value in self.environment().items():
+                patch.setenv(name, value)
+            time.tzset()
+            patch.chdir(self.home)
+            patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+            stack.enter_context(vaults_below_the_floor())
+            stack.enter_context(cheap_login_derivation())
+            yield
+
+    def done(self, *arguments: str) -> Done:
         """The same for a command that must succeed."""
-        done = self.run(*arguments, typed=typed)
+        done = self.call(*arguments)
         assert done.returncode == 0, done.stderr
         return done
 

@@ -6,19 +6,24 @@ from typing import Final
 
 from secure_chat.client.direct.invites import INVITES
 from secure_chat.client.direct.prekey_records import ONE_TIME_PREKEYS
-from secure_chat.client.profiles import Profiles
+from secure_chat.client.profiles import Profile, Profiles
 from secure_chat.client.vault import location, login_state
 from secure_chat.client.vault.records import SIGNED_PREKEYS
 from secure_chat.client.vault.wraps import VAULT_TAG, Header
 from secure_chat.names import prepare_passphrase
 from tests.features.machine import Machine
+from tests.support.cheap_client import vaults_below_the_floor
 
 SOME: Final = 1  # of a hundred one-time prekeys, all made alike
 
 
 def secrets_of(machine: Machine, passphrase: str) -> dict[str, bytes]:
     """Vault key, identity, device keys, prekeys, secrets of invites; by what they are."""
-    profile = Profiles(machine.data).choose()
+    with vaults_below_the_floor():
+        return _secrets_of(Profiles(machine.data).choose(), passphrase)
+
+
+def _secrets_of(profile: Profile, passphrase: str) -> dict[str, bytes]:
     with profile.acquire() as locked, locked.unlock(passphrase) as vault:
         device = login_state.own_device(vault).keys
         found = {

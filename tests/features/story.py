@@ -10,6 +10,7 @@ from secure_chat.protocol.link import parse_link
 from tests.features.machine import Machine
 from tests.features.own_secrets import secrets_of
 from tests.features.team import Team
+from tests.support.cheap_client import vaults_below_the_floor
 from tests.support.client_people import cheap_login_derivation
 from tests.support.wire_client import client_id
 from tests.tools.calls import Done, ended
@@ -57,7 +58,11 @@ def tell(team: Team) -> Story:
 def _note_secrets(story: Story) -> None:
     """What her vault holds, and what of it the server is shown."""
     story.kept_back |= secrets_of(story.machine, PASSPHRASE)
-    with Profiles(story.machine.data).choose().acquire() as locked, locked.unlock(PASSPHRASE) as vault:
+    with (
+        vaults_below_the_floor(),
+        Profiles(story.machine.data).choose().acquire() as locked,
+        locked.unlock(PASSPHRASE) as vault,
+    ):
         account, token = login_state.account(vault), login_state.resume_tokens(vault).current
     assert token is not None
     story.sent["resume token"] = token

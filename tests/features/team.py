@@ -14,7 +14,7 @@ from secure_chat.client.vault.records import Account, OwnDevice
 from secure_chat.protocol.states import Role
 from secure_chat_tools.admin.main import main as admin_main
 from tests.features.machine import Machine
-from tests.support.cheap_client import CHEAP
+from tests.support.cheap_client import below_the_floor, vaults_below_the_floor
 from tests.support.installation import HOST, UNHURRIED, Installation, ServerProcess
 from tests.support.people import TestPerson
 from tests.support.wire_client import WireClient
@@ -110,10 +110,14 @@ def give_profile(installation: Installation, person: TestPerson, machine: Machin
     )
     device = OwnDevice(person.device, person.device_list.signed.encode())
     new = NewVault(account, device, person.signed_prekey, person.identity)
-    profiles = Profiles(machine.data, VaultOptions(cost=CHEAP))
     with (
-        ProfileDraft(profiles, person.name, HOST, installation.port) as draft,
+        vaults_below_the_floor(),
+        ProfileDraft(_profiles(machine), person.name, HOST, installation.port) as draft,
         draft.commit_vault(machine.passphrase, new) as vault,
     ):
         login_state.keep_token(vault, person.resume_token)
         draft.complete()
+
+
+def _profiles(machine: Machine) -> Profiles:
+    return Profiles(machine.data, VaultOptions(cost=below_the_floor()))

@@ -96,7 +96,7 @@ def test_s3_2_a_text_over_the_limit_is_refused_and_the_sender_told(team: Team) -
         assert refusal(bob, topic) == "message.too_long"
         name = c.RoomCreate(bob.next_id(), "x" * (MAX_NAME_CHARACTERS + 1))
         assert refusal(bob, name) == "room.name_invalid"
-        sent = team.machine("alice").run("send", "-t", "#dev", "-m", too_long)
+        sent = team.machine("alice").call("send", "-t", "#dev", "-m", too_long)
         assert sent.returncode == ExitCode.USAGE
         assert "8,193 bytes, the limit is 8,192. Nothing was sent. [message.too_long]" in sent.stderr
         with team.machine("alice").at_terminal() as alice:

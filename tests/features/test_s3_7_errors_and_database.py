@@ -55,7 +55,7 @@ def test_s3_7_an_error_says_what_happened_and_what_to_do(team: Team) -> None:
         assert lines[said + 1 :], f"no next step; {stated}"
         assert re.fullmatch(f"  .*{mistake.next_step}.*", lines[said + 1]), stated
         assert "Traceback" not in mistake.done.stderr, stated
-    (error,) = team.machine("alice").run("--json", "history", "#devv").objects
+    (error,) = team.machine("alice").call("--json", "history", "#devv").objects
     assert (error["code"], error["sentence"]) == ("room.unknown", "There is no room #devv. Did you mean #dev?")
     assert error["next_step"] == "secure-chat rooms"
     what_is_next_can_be_typed(team)
@@ -66,26 +66,26 @@ def mistakes_of_people(team: Team) -> Iterator[Mistake]:
     """At a shell, as a person or a script."""
     alice = team.machine("alice")
     yield Mistake(
-        alice.run("send", "-t", "#dev", "-m", "x" * 9000),
+        alice.call("send", "-t", "#dev", "-m", "x" * 9000),
         "message.too_long",
         ExitCode.USAGE,
         r"9,000 bytes, the limit is 8,192\. Nothing was sent\.",
         "shorten it or send it in two parts",
     )
     yield Mistake(
-        alice.run("history", "#devv"),
+        alice.call("history", "#devv"),
         "room.unknown",
         ExitCode.NOT_FOUND,
         r"There is no room #devv\. Did you mean #dev\?",
         "secure-chat rooms",
     )
     yield Mistake(
-        alice.run("--profile", "nobody", "rooms"), "profile.unknown", ExitCode.NOT_FOUND, "called nobody", "alice@"
+        alice.call("--profile", "nobody", "rooms"), "profile.unknown", ExitCode.NOT_FOUND, "called nobody", "alice@"
     )
-    yield Mistake(alice.run("sned"), "usage.invalid", ExitCode.USAGE, "'sned'", "secure-chat --help")
+    yield Mistake(alice.call("sned"), "usage.invalid", ExitCode.USAGE, "'sned'", "secure-chat --help")
     newcomer = team.empty_machine("newcomer")
     yield Mistake(
-        newcomer.run("rooms"),
+        newcomer.call("rooms"),
         "profile.unknown",
         ExitCode.NOT_FOUND,
         "no profile on this machine",
@@ -101,7 +101,7 @@ def mistakes_of_people(team: Team) -> Iterator[Mistake]:
         bob = Machine(team.directory / "bob-elsewhere")
         give_profile(elsewhere, team.installation.people["bob"], bob)
         yield Mistake(
-            bob.run("rooms"), "net.refused", ExitCode.NETWORK, "Nothing answers at", "secure-chat-server status"
+            bob.call("rooms"), "net.refused", ExitCode.NETWORK, "Nothing answers at", "secure-chat-server status"
         )
 
 

@@ -10,7 +10,9 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Final, Self
 
 from secure_chat.certificates.pins import log_pin
@@ -23,7 +25,7 @@ from secure_chat.protocol.states import Role
 from secure_chat.storage.entries import AnyEntry, CreateInvite, CreateRoom, JoinRoom, RegisterAccount
 from secure_chat.storage.outcomes import LoggedIn, Refused
 from secure_chat.storage.store import Store
-from tests.support.people import TestPerson, cheap_password_hash, make_person
+from tests.support.people import TestPerson, make_person, shared_login
 from tests.support.wire_client import PATIENCE_SECONDS, WireClient
 
 HOST: Final = "127.0.0.1"
@@ -90,7 +92,7 @@ class Installation:
     def invite(self, role: Role = Role.MEMBER) -> bytes:
         """The token of a new invite, written while no server runs."""
         token = secrets.token_bytes(INVITE_TOKEN_BYTES)
-        store = Store.open(self.data, now_ms=_now_ms())
+        store = self._open_store()
         try:
             self._commit(store, [_invite(token, role)])
         finally:
@@ -103,10 +105,10 @@ class Installation:
         A room that is there already is joined.
         """
         people = [make_person(name) for name in names]
-        shared_hash = cheap_password_hash(people[0].login_secret)
+        shared_secret, shared_hash = shared_login()
         for person in people:
-            person.login_secret = people[0].login_secret  # one bcrypt for all of them
-        store = Store.open(self.data, now_ms=_now_ms())
+            person.login_secret = shared_secret
+        store = self._open_store()
         try:
             new_rooms = [room for room in rooms if room not in self.rooms]
             self._commit(store, [CreateRoom(None, room) for room in new_rooms])
@@ -122,6 +124,14 @@ class Installation:
             store.close()
         self.people.update((person.name, person) for person in people)
         return people
+
+    def _open_store(self) -> Store:
+        if not self.data.exists():
+            self.data.mkdir(mode=0o700)
+            for name, content in _new_data().items():
+                (self.data / name).touch(mode=0o600)
+                (self.data / name).write_bytes(content)
+        return Store.open(self.data, now_ms=_now_ms())
 
     def _commit(self, store: Store, entries: Sequence[AnyEntry]) -> list[object]:
         outcomes: list[object] = []
@@ -249,6 +259,14 @@ def _registration(person: TestPerson, token: bytes, password_hash: bytes) -> Reg
         resume_token_hash=resume_token_hash(person.resume_token),
         token_hash=invite_token_hash(token),
     )
+
+
+@lru_cache(maxsize=1)
+def _new_data() -> dict[str, bytes]:
+    """What a server's data begin with: making the tables takes longer than all that tests then write into them."""
+    with TemporaryDirectory() as directory:
+        Store.open(Path(directory), now_ms=_now_ms()).close()
+        return {path.name: path.read_bytes() for path in Path(directory).iterdir()}
 
 
 def _now_ms() -> int:

@@ -3,6 +3,7 @@
 import secrets
 import time
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import bcrypt
 
@@ -57,6 +58,13 @@ def make_person(name: str) -> TestPerson:
         random(LOGIN_SECRET_BYTES),
         random(RESUME_TOKEN_BYTES),
     )
+
+
+@lru_cache(maxsize=1)
+def shared_login() -> tuple[bytes, bytes]:
+    """A login secret and its stored hash, the same in the whole process: tests make many people."""
+    login_secret = secrets.token_bytes(LOGIN_SECRET_BYTES)
+    return login_secret, cheap_password_hash(login_secret)
 
 
 def cheap_password_hash(login_secret: bytes) -> bytes:
