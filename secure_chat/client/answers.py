@@ -67,7 +67,7 @@ class Answers:
         """The seed of a recovery key; None for an empty answer, where that is one. Raises `RecoveryKeyInvalid`."""
         prompt = "Recovery key (Enter if it is lost): " if may_be_missing else "Recovery key: "
         while True:
-            typed = self.asking.hidden(prompt).strip()
+            typed = self.asking.seen_once(prompt).strip()
             if may_be_missing and typed == _NO_KEY:
                 return None
             try:

@@ -18,6 +18,8 @@ from secure_chat.errors import UsageInvalid
 from secure_chat.limits import MAX_ANSWER_BYTES
 
 _READ_AT_ONCE: Final = 4096  # a terminal gives a line at a time
+_ONLY_FORWARD: Final = ("", "dumb", "unknown")  # terminals on which nothing that was written can be erased
+_USUAL_COLUMNS: Final = 80
 _ENDING_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -33,6 +35,9 @@ class Asking(Protocol):
 
     def hidden(self, prompt: str) -> str:
         """One answer that nobody sees."""
+
+    def seen_once(self, prompt: str) -> str:
+        """One answer that is shown while it is typed, because it is long, and gone from the screen afterwards."""
 
     def say(self, text: str) -> None:
         """Tell the person something, on a line of its own."""
@@ -73,6 +78,16 @@ class Terminal:
             finally:
                 self._write("\n")  # the one that was typed did not show either
 
+    def seen_once(self, prompt: str) -> str:
+        """One answer that is gone from the screen once it is typed; a terminal that cannot do that keeps it.
+
+        Raises as `line` does.
+        """
+        answer = self.line(prompt)
+        if os.environ.get("TERM", "") not in _ONLY_FORWARD:
+            self._take_back(prompt, answer)
+        return answer
+
     def say(self, text: str) -> None:
         """A line on standard error, where all talk goes."""
         _talk(text)
@@ -91,6 +106,15 @@ class Terminal:
         data = _safe(text).encode("utf-8", "replace")
         while data:
             data = data[os.write(self._descriptor, data) :]
+
+    def _take_back(self, prompt: str, answer: str) -> None:
+        """Erase the rows of an answer, and write its prompt once more."""
+        from secure_chat.sanitize import cells, one_line  # here, because most commands ask nothing
+
+        columns = os.get_terminal_size(self._descriptor).columns or _USUAL_COLUMNS
+        rows = max(0, cells(prompt + one_line(answer)) - 1) // columns + 1
+        os.write(self._descriptor, f"\x1b[{rows}A\r\x1b[J".encode("ascii"))
+        self._write(f"{prompt}\n")
 
     def _read(self) -> str:
         data = b""
@@ -140,6 +164,10 @@ class Lines:
 
     def hidden(self, prompt: str) -> str:
         """The next line: nothing of it is shown."""
+        return self.line(prompt)
+
+    def seen_once(self, prompt: str) -> str:
+        """The next line."""
         return self.line(prompt)
 
     def say(self, text: str) -> None:

@@ -26,7 +26,14 @@ from secure_chat.client.vault.transaction import Transaction
 from secure_chat.client.waiting import Waiter
 from secure_chat.directory.device_list import AcceptedDeviceList
 from secure_chat.e2ee.ml_kem import require_ml_kem
-from secure_chat.errors import InviteUsed, NameInvalid, NameTaken, RegistrationClosed, ServerSaidNonsense
+from secure_chat.errors import (
+    InviteUsed,
+    NameInvalid,
+    NameTaken,
+    ProfileExists,
+    RegistrationClosed,
+    ServerSaidNonsense,
+)
 from secure_chat.names import check_user_name
 from secure_chat.protocol.authentication import invite_token_hash
 from secure_chat.protocol.commands import InviteQuery
@@ -71,11 +78,12 @@ class Joining:
             while True:
                 try:
                     return self._register(prospect, waiter)
-                except NameTaken as error:
-                    if self._answers.name is not None or not self._answers.asking.repeats:
+                except (NameTaken, ProfileExists) as error:
+                    is_given = self._answers.name is not None or (invitation is not None and invitation.name)
+                    if is_given or not self._answers.asking.repeats:
                         raise
-                    taken = error
-                self._say(" ".join(error_sentences(taken)))
+                    refusal = error
+                self._say(" ".join(error_sentences(refusal)))
 
     # --- the first connection --------------------------------------------------------------------
 
@@ -98,6 +106,12 @@ class Joining:
         _check_facts(invitation)
         return Prospect(facts, invitation, recognise_inviter(self._link, invitation))
 
+    def _free(self) -> str:
+        """The name to take for Enter, unless this machine has its profile already."""
+        name = suggested_name()
+        there = self._profiles.complete()
+        return "" if any(each.is_of(name, self._link.host, self._link.port) for each in there) else name
+
     def _begun_here(self) -> Profile | None:
         return attempt_under_way(self._profiles, self._link.host, self._link.port)
 
@@ -106,9 +120,7 @@ class Joining:
     def _register(self, prospect: Prospect, waiter: Waiter) -> Enrolled:
         begun = self._begun_here()
         bound = prospect.invitation.name if prospect.invitation is not None else ""
-        name = self._answers.user_name(
-            bound=bound, suggested=begun.label.name if begun is not None else suggested_name()
-        )
+        name = self._answers.user_name(bound=bound, suggested=begun.label.name if begun is not None else self._free())
         # Only a reset's link leads to an unfinished profile beside a complete one of the same account.
         replaces = begun is not None
         with ProfileDraft(self._profiles, name, self._link.host, self._link.port, replaces=replaces) as draft:

@@ -182,7 +182,8 @@ class ProfileDraft:
 
     def _refuse_existing(self) -> None:
         if not self._replaces and self._complete_ones():
-            raise ProfileExists(f"{self._complete_ones()[0].title} is on this machine already.")
+            title = self._complete_ones()[0].title
+            raise ProfileExists(f"{title} is on this machine already.", hint=f"open it: secure-chat --profile {title}")
 
     def _remove(self, directory: Path) -> None:
         # Whoever holds it meanwhile has taken the attempt up and needs it.

@@ -13,10 +13,13 @@ import pytest
 
 from secure_chat.client.asking import Lines
 from secure_chat.errors import UsageInvalid
+from tests.client.line.screen_model import ScreenModel
 from tests.support.installation import Installation, ServerProcess
+from tests.support.pseudo_terminal import TerminalProcess
 from tests.support.terminal import CLIENT, PersonAtTerminal
 
 PASSPHRASE = "correct horse battery staple"
+ENVIRONMENT = {**os.environ, "TERM": "xterm-256color"}
 ASK = """
 from secure_chat.client.asking import Terminal
 terminal = Terminal.open()
@@ -53,6 +56,34 @@ def test_a_hidden_answer_is_not_echoed_and_the_echo_is_back_afterwards(asked: "p
     asked.expect_exact(f"got {len(PASSPHRASE)}")
     assert PASSPHRASE not in (asked.before or "")
     asked.expect(pexpect.EOF)
+
+
+@pytest.mark.parametrize("columns", [200, 80, 40, 20], ids=lambda columns: f"{columns} columns")
+def test_a_long_answer_is_seen_while_it_is_typed_and_gone_from_the_screen_afterwards(
+    columns: int, person: PersonAtTerminal
+) -> None:
+    key = "-".join(["ABCD"] * 14)
+    ask = "from secure_chat.client.asking import Terminal; print('got', Terminal.open().seen_once('Recovery key: '))"
+    with TerminalProcess(
+        [sys.executable, "-c", f"print('before'); {ask}"], ENVIRONMENT, person.home, columns=columns
+    ) as asked:
+        asked.expect_text("Recovery key: ")
+        asked.enter(key)
+        asked.end()
+        screen = ScreenModel(40, columns)
+        screen.feed(asked.written.decode())
+    assert key in asked.written.decode().partition("\x1b[")[0].replace("\r\n", "")  # it was there
+    assert "".join(screen.everything[:2]) == "beforeRecovery key:"
+    assert "".join(screen.everything[2:]) == f"got {key}"
+
+
+def test_a_terminal_that_cannot_erase_keeps_a_long_answer(person: PersonAtTerminal) -> None:
+    ask = "from secure_chat.client.asking import Terminal; Terminal.open().seen_once('Recovery key: ')"
+    with TerminalProcess([sys.executable, "-c", ask], {**ENVIRONMENT, "TERM": "dumb"}, person.home) as asked:
+        asked.expect_text("Recovery key: ")
+        asked.enter("ABCD")
+        asked.end()
+    assert asked.written == b"Recovery key: ABCD\r\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT])

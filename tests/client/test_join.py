@@ -42,7 +42,7 @@ from tests.support.scripted_server import ScriptedServer
 
 pytestmark = pytest.mark.usefixtures("cheap_login_derivations")
 
-INVITES = 24  # more than the tests use
+INVITES = 28  # more than the tests use
 
 
 @pytest.fixture(scope="module")
@@ -128,14 +128,43 @@ def test_a_used_invite_is_refused_before_anything_is_asked(machine: Machine, lin
     assert not elsewhere.files()
 
 
-def test_a_second_account_of_the_same_name_here_is_refused_before_a_passphrase_is_asked(
+def test_the_name_of_a_profile_here_is_refused_before_a_passphrase_is_asked_and_another_may_be_typed(
     machine: Machine, link: str, installation: Installation, tokens: Iterator[bytes]
 ) -> None:
     machine.joining(link, newcomer("flora")).run().vault.close()
-    asking = newcomer("flora")
+    second = installation.link(next(tokens))
     with pytest.raises(ProfileExists):
-        machine.joining(installation.link(next(tokens)), asking).run()
-    assert len(asking.prompts) == 1
+        machine.joining(second, Scripted("flora", PASSPHRASE, PASSPHRASE, repeats=False)).run()
+    asking = Scripted("Flora", "fiona", PASSPHRASE, PASSPHRASE)
+    enrolled = machine.joining(second, asking).run()
+    enrolled.vault.close()
+    assert enrolled.name == "fiona"
+    assert [prompt.partition(" [")[0].strip().rstrip(":") for prompt in asking.prompts] == [
+        "User name",
+        "User name",
+        "Passphrase",
+        "again",
+    ]
+    title = machine.profiles.choose("flora").title
+    assert asking.said[1] == f"{title} is on this machine already. Open it: secure-chat --profile {title}."
+
+
+def test_the_machines_user_is_not_suggested_where_that_profile_is_here(
+    machine: Machine,
+    installation: Installation,
+    tokens: Iterator[bytes],
+    server: ServerProcess,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert server.pid
+    monkeypatch.setattr("getpass.getuser", lambda: "felix")
+    first = Scripted("", PASSPHRASE, PASSPHRASE)
+    machine.joining(installation.link(next(tokens)), first).run().vault.close()
+    assert first.prompts[0] == "User name [felix]: "
+    second = Scripted()
+    with pytest.raises(KeyboardInterrupt):
+        machine.joining(installation.link(next(tokens)), second).run()
+    assert second.prompts == ["User name: "]
 
 
 @pytest.mark.parametrize(

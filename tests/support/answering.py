@@ -31,6 +31,10 @@ class Scripted:
         """The next answer."""
         return self.line(prompt)
 
+    def seen_once(self, prompt: str) -> str:
+        """The next answer."""
+        return self.line(prompt)
+
     def say(self, text: str) -> None:
         """Keep what was said."""
         self.said.append(text)
