@@ -230,7 +230,7 @@ class DevicesStale(Said, tag="devices.stale", frozen=True):
 
 
 class DevicesFull(Said, tag="devices.full", frozen=True):
-    """These devices have too many waiting envelopes of the asking device; nothing was taken."""
+    """These devices have too much waiting of the asking account, or all mailboxes have; nothing was taken."""
 
     id: Number
     devices: list[DeviceId]

@@ -63,16 +63,19 @@ class Mailbox:
 
     # --- what comes in ---------------------------------------------------------------------------
 
-    def arrived(self, mail_id: int, envelope_id: bytes, frame: bytes) -> bool:
-        """A new envelope; tells whether it is to be written now."""
-        if mail_id <= self._position:
-            return False  # a page had it already
-        self._newest = mail_id
-        if self._behind or self._reading != NOTHING_READ or not self._has_room(len(frame)):
-            self._behind = True
-            return False
-        self._give(mail_id, envelope_id, frame)
-        return True
+    def arrived(self, mail: Iterable[Mail]) -> bool:
+        """New envelopes, ascending; tells whether something is to be written now."""
+        has_some = False
+        for one in mail:
+            if one.mail_id <= self._position:
+                continue  # a page had it already
+            self._newest = one.mail_id
+            if self._behind or self._reading != NOTHING_READ or not self._has_room(len(one.frame)):
+                self._behind = True
+            else:
+                self._give(one.mail_id, one.envelope_id, one.frame)
+                has_some = True
+        return has_some
 
     def wanted_page(self) -> WantedPage | None:
         """The page that should be read now, if any; `begin_reading` says that it is."""

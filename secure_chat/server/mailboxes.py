@@ -69,12 +69,12 @@ class Mailboxes:
     # --- from the journal ------------------------------------------------------------------------
 
     def arrived(self, change: MailArrived) -> None:
-        """One envelope is on the disk."""
+        """New envelopes of one device are on the disk."""
         for connection in self._connections.by_account.get(change.account, ()):
             mailbox = connection.mailbox
             if mailbox is None or mailbox.device != change.device:
                 continue
-            if mailbox.arrived(change.mail_id, change.envelope_id, change.frame):
+            if mailbox.arrived(change.mail):
                 self._delivery.queue(connection)
             else:
                 self._list(connection)

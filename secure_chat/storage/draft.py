@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Iterator
 from typing import Final, TypeAlias
 
+import msgspec
+
 from secure_chat.errors import NotMember, RoomUnknown, TokenUnknown
 from secure_chat.protocol.codec import encode
 from secure_chat.protocol.events import RoomEvent
 from secure_chat.storage.blobs import pack
 from secure_chat.storage.database import Database, Row
 from secure_chat.storage.event_kinds import KIND_OF
-from secure_chat.storage.mail import MailDraft, MailState
+from secure_chat.storage.mail import MailDraft
+from secure_chat.storage.mail_state import MailState
 from secure_chat.storage.outcomes import Blob, Change, Committed, Outcome
 from secure_chat.storage.queries import rooms as queries
 from secure_chat.storage.room_tail import read_tail
@@ -20,6 +23,18 @@ from secure_chat.storage.statements import Statement, Value
 SentAs: TypeAlias = tuple[int | None, bytes | None, bytes | None]
 """Device, client id and digest of a request, or three times nothing for what nobody asked for by an id."""
 NOT_SENT: Final[SentAs] = (None, None, None)
+
+
+LaneKey: TypeAlias = tuple[int, int, bytes]
+"""An account, one of its devices, and the user id that it writes to."""
+
+
+class Lane(msgspec.Struct, frozen=True, gc=False):
+    """From a device, which may send, to somebody whom something may be sent to."""
+
+    name: str  # of the sender's account
+    recipient: int  # account
+    devices: tuple[int, ...]  # that a message must have a part for, ascending
 
 
 class RoomDraft:
@@ -84,6 +99,7 @@ class Draft:
         self._sent_ids = sent_ids
         self.mail = MailDraft(mail, database, now_ms)
         self._mail_state = mail
+        self.lanes: dict[LaneKey, Lane] = {}  # looked up in this batch; none outlives a change of accounts or lists
         self._rooms: dict[str, RoomDraft] = {}
         self._accounts: dict[int, Account] = {}
         self._account_numbers: dict[str, int] = {}
@@ -244,11 +260,13 @@ class Draft:
         self._accounts[account.number] = account
         self._account_numbers[account.name] = account.number
         self._user_numbers[account.user_id] = account.number
+        self.lanes.clear()
 
     def put_listed(self, account: int, devices: Iterable[int]) -> None:
         """The devices of the account's newest list; their rows are written by the decision."""
         self.steps += 1
         self._listed[account] = tuple(sorted(devices))
+        self.lanes.clear()
 
     def announce(self, change: Change) -> None:
         """What the rest of the server must learn of."""
@@ -309,7 +327,7 @@ class Draft:
         for account_now in self._accounts.values():
             state.put_account(account_now)
         state.listed.update(self._listed)
-        self.mail.become_current()
+        self.changes += self.mail.become_current()
         state.newest_log_row, state.newest_room = self._newest_log_row, self._newest_room
         self._sent_ids.adopt(self._sent)
         return Committed(self.outcomes, self.changes, appended)

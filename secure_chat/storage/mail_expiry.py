@@ -11,7 +11,8 @@ from secure_chat.limits import (
     SWEEP_ROWS,
 )
 from secure_chat.storage.database import Database
-from secure_chat.storage.mail import MailState
+from secure_chat.storage.mail import runs_of
+from secure_chat.storage.mail_state import MailState
 from secure_chat.storage.queries import direct as queries
 from secure_chat.storage.queries import shelf
 
@@ -38,9 +39,11 @@ class MailExpiry:
     def _end_old_mail(self, before: int) -> int:
         with self._database.transaction():
             rows = self._database.all(queries.OLD_MAIL, before=before, rows=SWEEP_ROWS)
-            self._database.insert_many(queries.END_MAIL, [row[:1] for row in rows])
-        for _, account, device, envelope_id, sender, sender_device in rows:  # the disk has it
-            self._mail.forget_place((account, device, envelope_id), (sender, sender_device))
+            if rows:
+                self._database.insert_many(queries.END_MAIL, runs_of(row[3] for row in rows))
+                self._database.insert_many(queries.FORGET_PLACE, [row[:4] for row in rows])
+        for account, device, envelope_id, mail_id, sender, size in rows:  # the disk has it
+            self._mail.mail_has_ended((account, device), envelope_id, mail_id, sender, size)
         return len(rows)
 
     def _forget_ids(self, before: int) -> int:
@@ -52,7 +55,7 @@ class MailExpiry:
             if old:
                 self._database.insert_many(queries.FORGET_SENT, [(*row[:3], before) for row in old])
                 self._database.execute(queries.SET_MARK, row=old[-1][3])
-        self._mail.forget_ids((row[0], row[1], row[2]) for row in old)
+        self._mail.forget_ids(((row[0], row[1]), row[2]) for row in old)
         return len(old)
 
     def _forget_rows(self, now_ms: int) -> int:

@@ -4,8 +4,8 @@ from typing import Final
 
 from secure_chat.limits import DAY_MS, FULL_TEXT_MERGE_PAGES, IDEMPOTENCY_HOURS, RESUME_TOKEN_IDLE_DAYS, SWEEP_ROWS
 from secure_chat.storage.database import Database
-from secure_chat.storage.mail import MailState
 from secure_chat.storage.mail_expiry import MailExpiry
+from secure_chat.storage.mail_state import MailState
 from secure_chat.storage.queries import upkeep
 from secure_chat.storage.sent_ids import SentIds
 
@@ -44,7 +44,10 @@ class Maintenance:
         if self._sent_ids.waiting >= (MOVE_AFTER_IDLE if idle else MOVE_AFTER):
             self._sent_ids.move()
             return idle
-        if len(self._mail.recent) >= (MOVE_AFTER_IDLE if idle else MOVE_AFTER):
+        if self._mail.knows_too_many:
+            self._mail.put_places_away(self._database)
+            return idle
+        if self._mail.recent_ids >= (MOVE_AFTER_IDLE if idle else MOVE_AFTER):
             self._mail.move_ids(self._database)
             return idle
         if self._merge_is_due(idle=idle):

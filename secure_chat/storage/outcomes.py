@@ -7,6 +7,7 @@ import msgspec
 from secure_chat.errors import ChatError
 from secure_chat.protocol.events import JoinedRoom, PrekeyBundle
 from secure_chat.protocol.states import Role
+from secure_chat.storage.records import Mail
 
 
 class Numbered(msgspec.Struct, frozen=True, gc=False):
@@ -90,7 +91,7 @@ class DirectStale(msgspec.Struct, frozen=True, gc=False):
 
 
 class DirectFull(msgspec.Struct, frozen=True, gc=False):
-    """These devices have too much waiting from the sender's device; nothing was taken."""
+    """These devices, or all mailboxes together, have too much waiting from the sender; nothing was taken."""
 
     devices: tuple[int, ...]
 
@@ -150,13 +151,11 @@ class SessionsEnded(msgspec.Struct, frozen=True, gc=False):
 
 
 class MailArrived(msgspec.Struct, frozen=True, gc=False):
-    """An envelope waits for this device. Of one device `mail_id` rises; `frame` is what is pushed."""
+    """These envelopes wait for this device now; their numbers rise, also from one change to the next."""
 
     account: int
     device: int
-    mail_id: int
-    envelope_id: bytes
-    frame: bytes
+    mail: tuple[Mail, ...]
 
 
 class MailGone(msgspec.Struct, frozen=True, gc=False):

@@ -15,7 +15,7 @@ from secure_chat.storage.decisions.table import DECISIONS
 from secure_chat.storage.draft import Draft
 from secure_chat.storage.entries import AnyEntry, CreateRoom
 from secure_chat.storage.faults import disk_fault, opening_fault
-from secure_chat.storage.mail import MailState
+from secure_chat.storage.mail_state import MailState
 from secure_chat.storage.maintenance import Maintenance
 from secure_chat.storage.outcomes import Committed, Outcome, Refused
 from secure_chat.storage.sent_ids import SentIds

@@ -120,11 +120,21 @@ mailboxes: Final = Table(
     Column("device_id", BigInteger, nullable=False),
     Column("envelope_id", LargeBinary(16), nullable=False),
     Column("sender", Integer, nullable=False),
-    Column("sender_device_id", BigInteger, nullable=False),
     Column("time", BigInteger, nullable=False),
     Column("frame", LargeBinary, nullable=False),  # as the device receives it
     Index("ix_mailboxes_device", "account", "device_id"),
-    Index("ix_mailboxes_envelope", "account", "device_id", "envelope_id"),
+)
+
+# Where envelopes lie, of the mail up to the mark "mail_places". Of what came after it the journal knows that by heart,
+# and mostly that is all: an index over random ids would cost every message two pages.
+mail_places: Final = Table(
+    "mail_places",
+    metadata,
+    Column("account", Integer, primary_key=True),
+    Column("device_id", BigInteger, primary_key=True),
+    Column("envelope_id", LargeBinary(16), primary_key=True),
+    Column("mail_id", Integer, primary_key=True),  # two senders may have used one id
+    sqlite_with_rowid=False,
 )
 
 # Who sent whom how much and when, never what.
@@ -277,7 +287,7 @@ marks: Final = Table(
     "marks",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("row", Integer, nullable=False),  # of `room_log` or `direct_log`: up to here it is done
+    Column("row", Integer, nullable=False),  # of `room_log`, `direct_log` or `mailboxes`: up to here it is done
     sqlite_with_rowid=False,
 )
 

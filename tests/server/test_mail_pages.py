@@ -126,7 +126,7 @@ def test_who_has_filled_his_own_part_of_the_readers_queue_holds_up_nobody_else()
         assert [request.account for _, request in made.reader.asked] == [2, 3]
         made.answer((Mail(1, bytes(16), b"first"),))
         assert made.written(made.made[1]) == b"first"
-        made.mailboxes.arrived(MailArrived(3, DEVICE, 2, bytes(16), b"second"))
+        made.mailboxes.arrived(MailArrived(3, DEVICE, (Mail(2, bytes(16), b"second"),)))
         made.answer((Mail(1, bytes(16), b"first"),))
         assert made.written(made.made[2]) == b"first"
         made.mailboxes.go_on(10.1)
@@ -165,9 +165,9 @@ def test_what_arrives_goes_to_the_connection_of_its_device_alone() -> None:
         made.mailboxes.go_on(0.0)
         made.answer(())
         made.answer(())
-        made.mailboxes.arrived(MailArrived(1, DEVICE, 1, bytes(16), b"mine"))
-        made.mailboxes.arrived(MailArrived(1, DEVICE + 1, 2, bytes(16), b"another device's"))
-        made.mailboxes.arrived(MailArrived(9, DEVICE, 3, bytes(16), b"somebody else's"))
+        made.mailboxes.arrived(MailArrived(1, DEVICE, (Mail(1, bytes(16), b"mine"),)))
+        made.mailboxes.arrived(MailArrived(1, DEVICE + 1, (Mail(2, bytes(16), b"another device's"),)))
+        made.mailboxes.arrived(MailArrived(9, DEVICE, (Mail(3, bytes(16), b"somebody else's"),)))
         made.mailboxes.gone(MailGone(1, DEVICE + 1, (bytes(16),)))
         assert made.written(made.made[0]) == b"mine"
         assert made.written(made.made[1]) == b""

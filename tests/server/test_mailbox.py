@@ -27,10 +27,6 @@ def mail(number: int, size: int = SMALL) -> Mail:
     return Mail(number, envelope_id(number), number.to_bytes(4, "big") * (size // 4))
 
 
-def parts_of(one: Mail) -> tuple[int, bytes, bytes]:
-    return one.mail_id, one.envelope_id, one.frame
-
-
 @dataclass
 class World:
     """A mailbox in the database, announcements on their way, a connection that is given what the mailbox holds."""
@@ -52,7 +48,11 @@ class World:
 
     def announce(self) -> None:
         if self.announced:
-            self.mailbox.arrived(*parts_of(self.announced.pop(0)))
+            self.mailbox.arrived([self.announced.pop(0)])
+
+    def announce_all(self) -> None:
+        told, self.announced = self.announced, []
+        self.mailbox.arrived(told)
 
     def ask(self) -> None:
         wanted = self.mailbox.wanted_page()
@@ -126,7 +126,7 @@ def after_login(count: int = 0, size: int = SMALL) -> World:
 
 Step = st.one_of(
     st.tuples(st.just("commit"), st.sampled_from([SMALL, 4000, 17_800])),
-    st.tuples(st.sampled_from(["announce", "ask", "read", "answer", "fail", "write"])),
+    st.tuples(st.sampled_from(["announce", "announce_all", "ask", "read", "answer", "fail", "write"])),
     st.tuples(st.sampled_from(["acknowledge", "defer"]), st.integers(1, 30)),
 )
 
@@ -150,7 +150,7 @@ def test_everything_is_given_once_in_order_within_the_window(before: int, steps:
 def test_what_arrives_while_the_device_has_everything_is_given_at_once_and_nothing_is_read() -> None:
     made = after_login()
     made.commit(SMALL)
-    assert made.mailbox.arrived(*parts_of(made.announced.pop()))
+    assert made.mailbox.arrived([made.announced.pop()])
     assert made.mailbox.wanted_page() is None
     made.write()
     assert made.given == [1]
@@ -251,10 +251,9 @@ def test_a_page_that_could_not_be_read_is_wanted_again() -> None:
 
 def test_two_envelopes_with_one_id_leave_the_window_together() -> None:
     mailbox = Mailbox(7, has_mail=False)
-    mailbox.arrived(1, envelope_id(1), bytes(SMALL))
-    mailbox.arrived(2, envelope_id(1), bytes(SMALL))
+    mailbox.arrived([Mail(1, envelope_id(1), bytes(SMALL)), Mail(2, envelope_id(1), bytes(SMALL))])
     mailbox.leave_window([envelope_id(1), envelope_id(9)])
     mailbox.leave_window([envelope_id(1)])
     for number in range(3, 3 + MAILBOX_WINDOW_ENVELOPES):
         mailbox.take(MAX_JOINED_BYTES)
-        assert mailbox.arrived(*parts_of(mail(number))), number
+        assert mailbox.arrived([mail(number)]), number

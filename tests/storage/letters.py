@@ -1,9 +1,12 @@
 """Direct messages and prekeys for tests of the store: what is sealed in them is of no interest to it."""
 
 import secrets
+import sqlite3
 
 from secure_chat.protocol.envelope_header import EnvelopeHeader
+from secure_chat.storage.database import DATABASE_NAME
 from secure_chat.storage.entries import AcknowledgeDirect, ClaimPrekeys, OutgoingPart, PublishPrekeys, SendDirect
+from secure_chat.storage.mail_state import DeviceKey, MailState, Place
 from secure_chat.storage.outcomes import Committed, DirectTaken, MailArrived
 from secure_chat.storage.records import Mail
 from tests.storage.opened import Member, Opened
@@ -37,8 +40,10 @@ def sent(opened: Opened, sender: Member, recipient: Member) -> bytes:
     return entry.parts[0].envelope_id
 
 
-def arrived(committed: Committed) -> list[MailArrived]:
-    return [change for change in committed.changes if isinstance(change, MailArrived)]
+def arrived(committed: Committed) -> list[Mail]:
+    """All that a batch has put into mailboxes, in the order in which it was sent."""
+    changes = [change for change in committed.changes if isinstance(change, MailArrived)]
+    return sorted((mail for change in changes for mail in change.mail), key=lambda mail: mail.mail_id)
 
 
 def mailbox(opened: Opened, member: Member) -> list[Mail]:
@@ -54,6 +59,43 @@ def mailbox(opened: Opened, member: Member) -> list[Mail]:
 
 def waiting_ids(opened: Opened, member: Member) -> list[bytes]:
     return [mail.envelope_id for mail in mailbox(opened, member)]
+
+
+def assert_known_by_heart(opened: Opened) -> None:
+    """What the store remembers of mail is what one would that reads it from the tables now, and each place is known."""
+    mail, database = opened.store._mail, opened.store._database
+    fresh = MailState(database)
+    assert mail.waiting == fresh.waiting
+    assert mail.bytes_of == fresh.bytes_of
+    assert _numbers(mail) == _numbers(fresh)
+    assert (mail.known_places, mail.placed) == (fresh.known_places, fresh.placed)
+    assert {sender: sent for sender, sent in mail.recent.items() if sent} == fresh.recent
+    assert mail.recent_ids == fresh.recent_ids
+    if mail.envelope_ids is not None and fresh.envelope_ids is not None:
+        assert {sender: ids for sender, ids in mail.envelope_ids.items() if ids} == fresh.envelope_ids
+    connection = sqlite3.connect(f"file:{opened.directory / DATABASE_NAME}?mode=ro", uri=True)
+    try:
+        away = connection.execute(
+            "SELECT account, device_id, envelope_id, mail_id FROM mail_places ORDER BY 4"
+        ).fetchall()
+        old = connection.execute(
+            "SELECT account, device_id, envelope_id, id FROM mailboxes WHERE id <= ? ORDER BY 4", (mail.placed,)
+        ).fetchall()
+    finally:
+        connection.close()
+    assert away == old
+
+
+def _numbers(mail: MailState) -> dict[tuple[DeviceKey, bytes], list[Place]]:
+    """Places by mailbox and id, each by itself, in the order of their numbers."""
+    numbers: dict[tuple[DeviceKey, bytes], list[Place]] = {}
+    for recipient, places in mail.places.items():
+        for envelope_id, first in places.items():
+            place: Place | None = first
+            while place is not None:
+                numbers.setdefault((recipient, envelope_id), []).append(Place(place.mail_id, place.sender, place.size))
+                place = place.other
+    return {key: sorted(places, key=lambda place: place.mail_id) for key, places in numbers.items()}
 
 
 def one_time_prekeys(count: int) -> tuple[bytes, ...]:

@@ -11,7 +11,7 @@ from secure_chat.limits import MAILBOX_ENVELOPES_PER_SENDER
 from secure_chat.protocol.codec import decode_said
 from secure_chat.protocol.events import DirectEnvelope
 from secure_chat.protocol.frames import split_frames
-from secure_chat.storage import mail as mail_module
+from secure_chat.storage import mail_state as mail_module
 from secure_chat.storage.database import DATABASE_NAME
 from secure_chat.storage.entries import AcknowledgeDirect, OutgoingPart, PostMessage, SendDirect, SetAccountState
 from secure_chat.storage.outcomes import (
@@ -54,11 +54,9 @@ def test_a_message_waits_for_its_device_and_is_announced_as_it_will_be_pushed(op
     committed = opened.commit(entry)
 
     assert committed.outcomes == [DirectTaken(opened.now)]
-    [change] = arrived(committed)
     [waiting] = mailbox(opened, bob)
-    assert (waiting.mail_id, waiting.envelope_id, waiting.frame) == (change.mail_id, change.envelope_id, change.frame)
-    assert (change.account, change.device) == (bob.account, bob.device)
-    [body] = split_frames(change.frame)
+    assert committed.changes == [MailArrived(bob.account, bob.device, (waiting,))]
+    [body] = split_frames(waiting.frame)
     assert decode_said(body) == DirectEnvelope(entry.parts[0].envelope, opened.now, "alice")
     assert mailbox(opened, alice) == []
 
@@ -286,13 +284,13 @@ def test_ids_are_moved_when_there_are_many_and_fewer_when_there_is_nothing_else_
     alice, bob = opened.register("alice"), opened.register("bob")
     opened.commit(*(send(alice, bob) for _ in range(4)))
     opened.store.maintain(opened.now, idle=False)
-    assert len(opened.store._mail.recent) == 4
+    assert opened.store._mail.recent_ids == 4
     while opened.store.maintain(opened.now, idle=True):
         pass
-    assert len(opened.store._mail.recent) == 0
+    assert opened.store._mail.recent_ids == 0
     opened.commit(*(send(alice, bob) for _ in range(5)))
     opened.store.maintain(opened.now, idle=False)
-    assert len(opened.store._mail.recent) == 0
+    assert opened.store._mail.recent_ids == 0
 
 
 # --- the bound of a sender -------------------------------------------------------------------------
@@ -363,7 +361,7 @@ def test_acknowledging_twice_or_the_unknown_counts_nothing_twice(opened: Opened,
     )
 
     senders = opened.store._mail.waiting[bob.account, bob.device]
-    assert senders == {(alice.account, alice.device): 1}
+    assert senders == {alice.account: 1}
     opened.commit(acknowledge(bob, *ids))
     assert opened.store._mail.waiting == {}
 
@@ -486,7 +484,7 @@ def test_a_failing_entry_harms_no_message_beside_it(opened: Opened, caplog: pyte
     ids = [entry.parts[0].envelope_id for entry in (first, repeated)]
     assert waiting_ids(opened, bob) == ids
     assert len(arrived(committed)) == 3
-    assert opened.store._mail.waiting[bob.account, bob.device] == {(alice.account, alice.device): 2}
+    assert opened.store._mail.waiting[bob.account, bob.device] == {alice.account: 2}
     assert opened.commit(first, repeated, second).outcomes == [DirectTaken(opened.now)] * 3
 
 
@@ -546,13 +544,13 @@ def test_an_emptied_mailbox_begins_anew_within_one_batch(opened: Opened) -> None
     draft = opened.store._draft(opened.now)
     with opened.store._database.transaction():
         draft.mail.empty(recipient)
-        draft.mail.remove(recipient, waiting)
-        assert draft.mail.waiting(recipient, sender) == 0
+        draft.mail.remove(recipient, (waiting,))
+        assert draft.mail.waiting(recipient, alice.account) == 0
         draft.mail.put(sender, recipient, b"e" * 16, b"d" * 16, 923, b"frame")
-        assert draft.mail.waiting(recipient, sender) == 1
+        assert draft.mail.waiting(recipient, alice.account) == 1
         assert draft.mail.has_mail(recipient)
         draft.flush()
     draft.become_current()
 
     assert waiting_ids(opened, bob) == [b"e" * 16]
-    assert opened.store._mail.waiting == {recipient: {sender: 1}}
+    assert opened.store._mail.waiting == {recipient: {alice.account: 1}}

@@ -32,7 +32,7 @@ def test_mail_ends_after_30_days_and_not_before(opened: Opened) -> None:
     settle(opened)
 
     assert waiting_ids(opened, bob) == [young]
-    assert opened.store._mail.waiting[bob.account, bob.device] == {(alice.account, alice.device): 1}
+    assert opened.store._mail.waiting[bob.account, bob.device] == {alice.account: 1}
     opened.commit(acknowledge(bob, *old, young))  # what has gone meanwhile counts nothing
     assert opened.store._mail.waiting == {}
     assert opened.store._mail.places == {}

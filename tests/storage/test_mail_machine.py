@@ -27,8 +27,8 @@ from secure_chat.storage.entries import (
     SetAccountState,
 )
 from secure_chat.storage.outcomes import Committed, DirectFull, DirectStale, DirectTaken, LoggedIn, Refused, Settled
-from tests.storage.letters import arrived, mailbox, part
-from tests.storage.opened import Member, NewDevice, Opened, replacement
+from tests.storage.letters import arrived, assert_known_by_heart, mailbox, part
+from tests.storage.opened import DAY_MS, Member, NewDevice, Opened, replacement
 from tests.storage.test_failures import FailingStore, sqlite_error
 
 NAMES: Final = ("alice", "bob", "carol")
@@ -107,6 +107,15 @@ class MailMachine(RuleBasedStateMachine):
         self.batch.append(entry)
 
     @precondition(lambda self: self.written)
+    @rule(name=who, to=who, data=st.data())
+    def send_under_a_known_id(self, name: str, to: str, data: st.DataObject) -> None:
+        """Whoever has seen an envelope may give its id to another one, for the same device or not."""
+        [known] = data.draw(st.sampled_from(self.written)).parts
+        sender, recipient, device = self.people[name], self.people[to], self.model.devices[to]
+        outgoing = part(sender, recipient, device=device, envelope_id=known.envelope_id)
+        self.batch.append(SendDirect(sender.account, self.model.devices[name], recipient.person.user_id, (outgoing,)))
+
+    @precondition(lambda self: self.written)
     @rule(data=st.data(), other_bytes=st.integers(0, 5))
     def send_again(self, data: st.DataObject, other_bytes: int) -> None:
         entry = data.draw(st.sampled_from(self.written))
@@ -148,6 +157,16 @@ class MailMachine(RuleBasedStateMachine):
     def wait(self, seconds: int) -> None:
         self.now += seconds * 1000
 
+    @precondition(lambda self: self.model.waiting or self.model.sent)
+    @rule()
+    def a_month_passes(self) -> None:
+        """Nobody has fetched anything: all of it has had its time."""
+        self.now += 31 * DAY_MS
+        while self.opened.store.maintain(self.now, idle=True):
+            pass
+        self.model.waiting.clear()
+        self.model.sent.clear()
+
     # --- what becomes of it ------------------------------------------------------------------------
 
     @precondition(lambda self: self.batch)
@@ -188,7 +207,7 @@ class MailMachine(RuleBasedStateMachine):
                 assert isinstance(outcome, wanted), (entry, outcome)
             else:
                 assert outcome == wanted, (entry, outcome)
-        told = [(change.envelope_id, decode_said(split_frames(change.frame)[0])) for change in arrived(committed)]
+        told = [(mail.envelope_id, decode_said(split_frames(mail.frame)[0])) for mail in arrived(committed)]
         assert told == arriving, before
         self.model, self.batch = model, []
 
@@ -202,17 +221,18 @@ class MailMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_disk_and_the_memory_say_what_the_model_says(self) -> None:
-        counts: dict[tuple[int, int], dict[tuple[int, int], int]] = {}
+        counts: dict[tuple[int, int], dict[int, int]] = {}
         for name, member in self.people.items():
             for device in {member.device, self.model.devices[name]}:
                 waiting = self.model.waiting.get((name, device), [])
                 there = Member(member.person, member.account, device, b"", member.device_list)
                 assert [mail.envelope_id for mail in mailbox(self.opened, there)] == [row[1] for row in waiting]
-                for (sender, sender_device), _, _ in waiting:
+                for (sender, _), _, _ in waiting:
                     senders = counts.setdefault((member.account, device), {})
-                    key = (self.people[sender].account, sender_device)
-                    senders[key] = senders.get(key, 0) + 1
+                    account = self.people[sender].account
+                    senders[account] = senders.get(account, 0) + 1
         assert self.opened.store._mail.waiting == counts
+        assert_known_by_heart(self.opened)
 
     # --- the model ---------------------------------------------------------------------------------
 
@@ -222,7 +242,9 @@ class MailMachine(RuleBasedStateMachine):
                 (model.disabled.add if state == "disabled" else model.disabled.discard)(name)
                 return Settled(name)
             case RecoverAccount():
-                model.waiting.pop(("carol", model.devices["carol"]), None)
+                for _, envelope_id, said in model.waiting.pop(("carol", model.devices["carol"]), []):
+                    if (envelope_id, said) in arriving:
+                        arriving.remove((envelope_id, said))  # nobody will ever fetch it
                 new = self.recovering["carol"]
                 model.devices["carol"] = new.device.device_id
                 model.lists["carol"] = new.device_list.signed.encode()
@@ -256,7 +278,7 @@ class MailMachine(RuleBasedStateMachine):
         if to == sender[0] or outgoing.device != model.devices[to]:
             return DirectStale(entry.user_id, (model.lists[to],))
         waiting = model.waiting.setdefault((to, outgoing.device), [])
-        if sum(row[0] == sender for row in waiting) >= MOST_WAITING:
+        if sum(row[0][0] == sender[0] for row in waiting) >= MOST_WAITING:
             return DirectFull((outgoing.device,))
         said = DirectEnvelope(outgoing.envelope, self.now, sender[0])
         waiting.append((sender, outgoing.envelope_id, said))
@@ -268,4 +290,6 @@ class MailMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize("examples", [30, pytest.param(1500, marks=pytest.mark.long)])
 def test_whatever_happens_mailboxes_are_as_the_model_says(examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secure_chat.storage.decisions.direct.MAILBOX_ENVELOPES_PER_SENDER", MOST_WAITING)
+    monkeypatch.setattr("secure_chat.storage.mail_state.MAX_KNOWN_PLACES", 3)
+    monkeypatch.setattr("secure_chat.storage.mail_state.SWEEP_ROWS", 2)
     run_state_machine_as_test(MailMachine, settings=settings(max_examples=examples, stateful_step_count=40))

@@ -3,41 +3,44 @@
 PROTOCOL.md 24. The envelopes are bytes here: nothing in the server can read them.
 """
 
-import hashlib
 import hmac
+from hashlib import blake2b as _digest
 
 from secure_chat.errors import ClientIdReused, DirectMismatch, UserDisabled, UserUnknown
-from secure_chat.limits import MAILBOX_ENVELOPES_PER_SENDER
+from secure_chat.limits import MAILBOX_ENVELOPES_PER_SENDER, MAILBOXES_BYTES_PER_SENDER
 from secure_chat.protocol.codec import encode
 from secure_chat.protocol.events import DirectEnvelope
-from secure_chat.storage.draft import Draft
+from secure_chat.storage.draft import Draft, Lane
 from secure_chat.storage.entries import AcknowledgeDirect, OutgoingPart, SendDirect
-from secure_chat.storage.mail import DIGEST_BYTES, SentEnvelope
-from secure_chat.storage.outcomes import DirectFull, DirectStale, DirectTaken, MailArrived, MailGone, Settled
+from secure_chat.storage.mail import DIGEST_BYTES
+from secure_chat.storage.mail_state import SentEnvelope
+from secure_chat.storage.outcomes import DirectFull, DirectStale, DirectTaken, MailGone, Settled
 from secure_chat.storage.queries import people as queries
 from secure_chat.storage.state import Account
 
 
 def send(entry: SendDirect, draft: Draft) -> DirectTaken | DirectStale | DirectFull:
     """Into the mailboxes of all devices that get an envelope; envelopes that were taken before are not taken again."""
-    sender = draft.acting_device(entry.account, entry.device)
+    key = (entry.account, entry.device, entry.user_id)
+    lane = draft.lanes.get(key)
+    name = draft.acting_device(entry.account, entry.device).name if lane is None else lane.name
     new, first = _without_repeats(entry, draft)
     if first is not None and not new:
         return DirectTaken(first.time)
-    recipient = reachable(draft, entry.user_id)
-    if sorted([part.device for part in entry.parts]) != _addressed(entry, draft, recipient):
-        return DirectStale(entry.user_id, (_newest_list(draft, recipient),))
-    device, account, waiting = (entry.account, entry.device), recipient.number, draft.mail.waiting
-    full = [part.device for part, _ in new if waiting((account, part.device), device) >= MAILBOX_ENVELOPES_PER_SENDER]
+    if lane is None:
+        lane = draft.lanes[key] = _lane(entry, draft, name)
+    if not _is_complete(entry, lane):
+        return DirectStale(entry.user_id, (_newest_list(draft, lane.recipient),))
+    full = _full(entry, new, lane, draft)
     if full:
-        return DirectFull(tuple(full))
+        return DirectFull(full)
     if new:
-        mail, now, name = draft.changes_mail(), draft.now_ms, sender.name
+        mail, now, account = draft.changes_mail(), draft.now_ms, lane.recipient
+        device = (entry.account, entry.device)
         for part, digest in new:
-            envelope, envelope_id = part.envelope, part.envelope_id
+            envelope = part.envelope
             frame = encode(DirectEnvelope(envelope, now, name))
-            mail_id = mail.put(device, (account, part.device), envelope_id, digest, len(envelope), frame)
-            draft.announce(MailArrived(account, part.device, mail_id, envelope_id, frame))
+            mail.put(device, (account, part.device), part.envelope_id, digest, len(envelope), frame)
         mail.note_written(entry.account, account)
     return DirectTaken(draft.now_ms)
 
@@ -45,9 +48,7 @@ def send(entry: SendDirect, draft: Draft) -> DirectTaken | DirectStale | DirectF
 def acknowledge(entry: AcknowledgeDirect, draft: Draft) -> Settled:
     """What the device has on its disk goes; what does not wait is passed over."""
     draft.acting_device(entry.account, entry.device)
-    mail = draft.changes_mail()
-    for envelope_id in entry.envelope_ids:
-        mail.remove((entry.account, entry.device), envelope_id)
+    draft.changes_mail().remove((entry.account, entry.device), entry.envelope_ids)
     draft.announce(MailGone(entry.account, entry.device, entry.envelope_ids))
     return Settled()
 
@@ -68,11 +69,12 @@ def _without_repeats(entry: SendDirect, draft: Draft) -> tuple[list[tuple[Outgoi
     """Envelopes that have not been taken, with their digests; and one that has been. Raises `ClientIdReused`."""
     new: list[tuple[OutgoingPart, bytes]] = []
     first: SentEnvelope | None = None
+    sender = (entry.account, entry.device)
     for part in entry.parts:
         if not part.envelope:
             continue
-        digest = hashlib.blake2b(part.envelope, digest_size=DIGEST_BYTES).digest()
-        sent = draft.mail.sent(entry.account, entry.device, part.envelope_id)
+        digest = _digest(part.envelope, digest_size=DIGEST_BYTES).digest()
+        sent = draft.mail.sent(sender, part.envelope_id)
         if sent is None:
             new.append((part, digest))
         elif hmac.compare_digest(sent.digest, digest):
@@ -84,16 +86,37 @@ def _without_repeats(entry: SendDirect, draft: Draft) -> tuple[list[tuple[Outgoi
     return new, first
 
 
-def _addressed(entry: SendDirect, draft: Draft, recipient: Account) -> list[int]:
-    """The devices that a message to this account must have a part for, ascending; a device writes itself nothing."""
-    devices = draft.listed(recipient.number)
-    if recipient.number != entry.account:
-        return list(devices)
-    return [device for device in devices if device != entry.device]
+def _lane(entry: SendDirect, draft: Draft, name: str) -> Lane:
+    """Whom this is for. A device writes itself nothing. Raises `UserUnknown`, `UserDisabled`."""
+    recipient = reachable(draft, entry.user_id).number
+    devices = draft.listed(recipient)
+    if recipient == entry.account:
+        devices = tuple([device for device in devices if device != entry.device])
+    return Lane(name, recipient, devices)
 
 
-def _newest_list(draft: Draft, account: Account) -> bytes:
-    facts = draft.one(queries.LOGIN_FACTS, account=account.number)
+def _is_complete(entry: SendDirect, lane: Lane) -> bool:
+    """Whether there is one part for each device of the newest list, and no other."""
+    parts = entry.parts
+    if len(parts) == 1:
+        return (parts[0].device,) == lane.devices
+    return tuple(sorted([part.device for part in parts])) == lane.devices
+
+
+def _full(entry: SendDirect, new: list[tuple[OutgoingPart, bytes]], lane: Lane, draft: Draft) -> tuple[int, ...]:
+    """The devices that take no more of this sender's account, whichever device it has now."""
+    mail, sender = draft.mail, entry.account
+    if mail.bytes_of(sender) >= MAILBOXES_BYTES_PER_SENDER:
+        return tuple([part.device for part, _ in new])
+    full: tuple[int, ...] = ()
+    for part, _ in new:
+        if mail.waiting((lane.recipient, part.device), sender) >= MAILBOX_ENVELOPES_PER_SENDER:
+            full = (*full, part.device)
+    return full
+
+
+def _newest_list(draft: Draft, account: int) -> bytes:
+    facts = draft.one(queries.LOGIN_FACTS, account=account)
     if facts is None:
         raise UserUnknown
     device_list: bytes = facts[3]

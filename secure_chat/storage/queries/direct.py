@@ -5,14 +5,31 @@ from typing import Final
 from sqlalchemy import LargeBinary, delete, func, insert, null, select, text, update
 
 from secure_chat.storage.statements import compiled, insertion, parameter
-from secure_chat.storage.tables import correspondents, direct_log, mailboxes, marks, sent_envelopes
+from secure_chat.storage.tables import correspondents, direct_log, mail_places, mailboxes, marks, sent_envelopes
 
 # --- what the journal loads at its start -----------------------------------------------------------
 
 WAITING: Final = compiled(
     select(
-        mailboxes.c.account, mailboxes.c.device_id, mailboxes.c.sender, mailboxes.c.sender_device_id, func.count()
-    ).group_by(mailboxes.c.account, mailboxes.c.device_id, mailboxes.c.sender, mailboxes.c.sender_device_id)
+        mailboxes.c.account,
+        mailboxes.c.device_id,
+        mailboxes.c.sender,
+        func.count(),
+        func.sum(func.length(mailboxes.c.frame)),
+    ).group_by(mailboxes.c.account, mailboxes.c.device_id, mailboxes.c.sender)
+)
+PLACES_AFTER: Final = compiled(
+    select(
+        mailboxes.c.account,
+        mailboxes.c.device_id,
+        mailboxes.c.envelope_id,
+        mailboxes.c.id,
+        mailboxes.c.sender,
+        func.length(mailboxes.c.frame),
+    )
+    .where(mailboxes.c.id > parameter("mark"))
+    .order_by(mailboxes.c.id)
+    .limit(parameter("rows"))  # -1: all
 )
 NEWEST: Final = compiled(
     select(
@@ -47,20 +64,20 @@ SENT: Final = compiled(
         sent_envelopes.c.envelope_id == parameter("envelope_id", LargeBinary),
     )
 )
-PLACES: Final = compiled(
-    select(mailboxes.c.id, mailboxes.c.sender, mailboxes.c.sender_device_id).where(
-        mailboxes.c.account == parameter("account"),
-        mailboxes.c.device_id == parameter("device_id"),
-        mailboxes.c.envelope_id == parameter("envelope_id", LargeBinary),
-    )
-)
 SET_DELIVERED: Final = compiled(
-    update(direct_log).where(direct_log.c.id == parameter("mail_id")).values(delivered=parameter("now"))
+    update(direct_log)
+    .where(direct_log.c.id.between(parameter("first"), parameter("last")))
+    .values(delivered=parameter("now"))
 )
 FORGET_MAILBOX: Final = compiled(
     delete(mailboxes).where(
         mailboxes.c.account == parameter("account"), mailboxes.c.device_id == parameter("device_id")
     )
+)
+BYTES_IN_MAILBOX: Final = compiled(
+    select(mailboxes.c.sender, func.sum(func.length(mailboxes.c.frame)))
+    .where(mailboxes.c.account == parameter("account"), mailboxes.c.device_id == parameter("device_id"))
+    .group_by(mailboxes.c.sender)
 )
 HAS_WRITTEN: Final = compiled(
     select(correspondents.c.sender).where(
@@ -94,16 +111,46 @@ MOVE: Final = compiled(
 )
 FORGET_DIGESTS: Final = compiled(update(direct_log).where(direct_log.c.id > parameter("mark")).values(digest=null()))
 
+# --- places that are not known by heart any more -----------------------------------------------------
+
+PLACED: Final = compiled(select(marks.c.row).where(marks.c.name == "mail_places"))
+SET_PLACED: Final = compiled(
+    text("INSERT OR REPLACE INTO marks(name, row) VALUES ('mail_places', :row)").bindparams(parameter("row"))
+)
+ADD_PLACE: Final = insertion(mail_places)
+PLACES: Final = compiled(
+    select(mailboxes.c.id, mailboxes.c.sender, func.length(mailboxes.c.frame))
+    .join_from(mail_places, mailboxes, mailboxes.c.id == mail_places.c.mail_id)
+    .where(
+        mail_places.c.account == parameter("account"),
+        mail_places.c.device_id == parameter("device_id"),
+        mail_places.c.envelope_id == parameter("envelope_id", LargeBinary),
+    )
+)
+FORGET_PLACE: Final = compiled(
+    delete(mail_places).where(
+        mail_places.c.account == parameter("account"),
+        mail_places.c.device_id == parameter("device_id"),
+        mail_places.c.envelope_id == parameter("envelope_id", LargeBinary),
+        mail_places.c.mail_id == parameter("mail_id"),
+    )
+)
+FORGET_PLACES: Final = compiled(
+    delete(mail_places).where(
+        mail_places.c.account == parameter("account"), mail_places.c.device_id == parameter("device_id")
+    )
+)
+
 # --- what has had its time: always the oldest rows, some at a time -----------------------------------
 
 OLD_MAIL: Final = compiled(
     select(
-        mailboxes.c.id,
         mailboxes.c.account,
         mailboxes.c.device_id,
         mailboxes.c.envelope_id,
+        mailboxes.c.id,
         mailboxes.c.sender,
-        mailboxes.c.sender_device_id,
+        func.length(mailboxes.c.frame),
     )
     .where(
         mailboxes.c.id.in_(select(mailboxes.c.id).order_by(mailboxes.c.id).limit(parameter("rows"))),
@@ -111,7 +158,7 @@ OLD_MAIL: Final = compiled(
     )
     .order_by(mailboxes.c.id)
 )
-END_MAIL: Final = compiled(delete(mailboxes).where(mailboxes.c.id == parameter("mail_id")))
+END_MAIL: Final = compiled(delete(mailboxes).where(mailboxes.c.id.between(parameter("first"), parameter("last"))))
 FORGET_LOG: Final = compiled(
     delete(direct_log).where(
         direct_log.c.id.in_(select(direct_log.c.id).order_by(direct_log.c.id).limit(parameter("rows"))),

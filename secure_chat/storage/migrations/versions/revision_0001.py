@@ -140,13 +140,20 @@ def _direct_messages() -> None:
         sa.Column("device_id", sa.BigInteger(), nullable=False),
         sa.Column("envelope_id", sa.LargeBinary(16), nullable=False),
         sa.Column("sender", sa.Integer(), nullable=False),
-        sa.Column("sender_device_id", sa.BigInteger(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
         sa.Column("frame", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_mailboxes_device", "mailboxes", ["account", "device_id"])
-    op.create_index("ix_mailboxes_envelope", "mailboxes", ["account", "device_id", "envelope_id"])
+    op.create_table(
+        "mail_places",
+        sa.Column("account", sa.Integer(), nullable=False),
+        sa.Column("device_id", sa.BigInteger(), nullable=False),
+        sa.Column("envelope_id", sa.LargeBinary(16), nullable=False),
+        sa.Column("mail_id", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("account", "device_id", "envelope_id", "mail_id"),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "direct_log",
         sa.Column("id", sa.Integer(), nullable=False),

@@ -1,0 +1,240 @@
+"""What the journal knows of mailboxes by heart: how much waits, where each envelope lies, which ids were sent.
+
+It is what the disk holds, no more: changed only once the disk has it, by `MailDraft` or by maintenance.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+
+from secure_chat.limits import MAX_KNOWN_ENVELOPES, MAX_KNOWN_PAIRS, MAX_KNOWN_PLACES, SWEEP_ROWS
+from secure_chat.storage.database import Database
+from secure_chat.storage.queries import direct as queries
+from secure_chat.storage.statements import Statement
+
+_ALL_ROWS: Final = -1
+
+DeviceKey: TypeAlias = tuple[int, int]
+"""An account's row number and the number of one of its devices."""
+Pair: TypeAlias = tuple[int, int]
+"""The account that has written, and the one that it has written to."""
+
+
+class SentEnvelope(msgspec.Struct, frozen=True, gc=False):
+    """An envelope that was taken before: a digest of its bytes, and when that was."""
+
+    digest: bytes  # 16
+    time: int  # milliseconds since 1970 UTC
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where an envelope lies in its mailbox, from whom it is, and what it weighs there."""
+
+    mail_id: int
+    sender: int  # account
+    size: int  # bytes of its frame
+    other: "Place | None" = None  # somebody else's of the same id in the same mailbox: two senders may have drawn one
+
+
+class MailState:
+    """How much waits by mailbox and sender, where it lies, the newest number; and, so that most requests need no look
+    at the disk, ids of envelopes and pairs that have corresponded.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Read it from the disk."""
+        self.waiting: dict[DeviceKey, dict[int, int]] = {}  # envelopes, by recipient's device and sender's account
+        self.bytes_of: dict[int, int] = {}  # of frames waiting in all mailboxes together, by sender's account
+        self.places: dict[DeviceKey, dict[bytes, Place]] = {}  # of what is numbered above `placed`, all of it
+        self.known_places = 0  # how many ids these are
+        self.placed = _mark(database, queries.PLACED)  # up to here places are in their table
+        self.recent: dict[DeviceKey, dict[bytes, SentEnvelope]] = {}  # by sender; not in their table yet
+        self.recent_ids = 0  # how many these are
+        self.envelope_ids = _known_ids(database)  # in their table, by sender; None: more than are remembered
+        self.pairs: set[Pair] = set()  # not all of them
+        for account, device, sender, count, size in database.all(queries.WAITING):
+            self.waiting.setdefault((account, device), {})[sender] = count
+            self.bytes_of[sender] = self.bytes_of.get(sender, 0) + size
+        for account, device, envelope_id, *place in database.all(
+            queries.PLACES_AFTER, mark=self.placed, rows=_ALL_ROWS
+        ):
+            self.add_places((account, device), [(envelope_id, Place(*place))])
+        for account, device, envelope_id, digest, time in database.all(
+            queries.IN_THE_LOG, mark=_mark(database, queries.MOVED)
+        ):
+            self.add_sent((account, device), {envelope_id: SentEnvelope(digest, time)})
+        rows = (database.one(queries.NEWEST), database.one(queries.MARK))
+        self.newest: int = max(row[0] for row in (*rows, (0,)) if row)  # a number is never used again
+
+    # --- places ------------------------------------------------------------------------------------
+
+    def known_by_heart(self, recipient: DeviceKey) -> Mapping[bytes, Place]:
+        """What waits in this mailbox by its envelope's id, but for what lies in the table of places."""
+        return self.places.get(recipient, {})
+
+    def has_places_away(self, recipient: DeviceKey) -> bool:
+        """Whether something of this mailbox may lie in the table of places."""
+        return sum(self.waiting.get(recipient, {}).values()) > len(self.places.get(recipient, ()))
+
+    def places_away(self, recipient: DeviceKey, envelope_id: bytes, database: Database) -> list[Place]:
+        """What the table of places says of this id."""
+        account, device = recipient
+        rows = database.all(queries.PLACES, account=account, device_id=device, envelope_id=envelope_id)
+        return [Place(*row) for row in rows]
+
+    def add_places(self, recipient: DeviceKey, places: Iterable[tuple[bytes, Place]]) -> None:
+        """These wait now, by id."""
+        known = self.places.setdefault(recipient, {})
+        before = len(known)
+        for envelope_id, place in places:
+            other = known.get(envelope_id)
+            known[envelope_id] = place if other is None else Place(place.mail_id, place.sender, place.size, other)
+        self.known_places += len(known) - before
+
+    def forget_places(self, recipient: DeviceKey, envelope_ids: Iterable[bytes]) -> None:
+        """Nothing of these ids waits in this mailbox any more."""
+        known = self.places.get(recipient)
+        if known is None:
+            return
+        before = len(known)
+        for envelope_id in envelope_ids:
+            known.pop(envelope_id, None)
+        self.known_places -= before - len(known)
+        if not known:
+            del self.places[recipient]
+
+    def forget_mailbox(self, recipient: DeviceKey) -> None:
+        """Nothing waits in it any more; what waits of whom is told by the draft."""
+        self.known_places -= len(self.places.pop(recipient, ()))
+
+    @property
+    def knows_too_many(self) -> bool:
+        """Whether places should be put into their table."""
+        return self.known_places > MAX_KNOWN_PLACES
+
+    def put_places_away(self, database: Database) -> None:
+        """Put the oldest places into their table, in a transaction of its own."""
+        with database.transaction():
+            rows = database.all(queries.PLACES_AFTER, mark=self.placed, rows=SWEEP_ROWS)
+            database.insert_many(queries.ADD_PLACE, sorted(row[:4] for row in rows))
+            placed = rows[-1][3] if rows else self.placed
+            database.execute(queries.SET_PLACED, row=placed)
+        self.placed = placed
+        for account, device, envelope_id, mail_id, _, _ in rows:
+            self._drop_place((account, device), envelope_id, mail_id)
+
+    def _drop_place(self, recipient: DeviceKey, envelope_id: bytes, mail_id: int) -> None:
+        place = self.places.get(recipient, {}).get(envelope_id)
+        left = None if place is None else _without(place, mail_id)
+        if left is None:
+            self.forget_places(recipient, (envelope_id,))
+        else:
+            self.places[recipient][envelope_id] = left
+
+    def mail_has_ended(self, recipient: DeviceKey, envelope_id: bytes, mail_id: int, sender: int, size: int) -> None:
+        """One envelope has had its time; the disk has it no more."""
+        self._drop_place(recipient, envelope_id, mail_id)
+        counts = self.waiting[recipient]
+        lessen(counts, sender, 1)
+        self.set_waiting(recipient, counts)
+        lessen(self.bytes_of, sender, size)
+
+    def set_waiting(self, recipient: DeviceKey, counts: dict[int, int]) -> None:
+        """So much of each sender waits in this mailbox."""
+        if counts:
+            self.waiting[recipient] = counts
+        else:
+            self.waiting.pop(recipient, None)
+
+    def set_bytes_of(self, sender: int, size: int) -> None:
+        """So much of this account waits in all mailboxes together."""
+        if size:
+            self.bytes_of[sender] = size
+        else:
+            self.bytes_of.pop(sender, None)
+
+    # --- ids of sent envelopes ---------------------------------------------------------------------
+
+    def sent(self, sender: DeviceKey, envelope_id: bytes, database: Database) -> SentEnvelope | None:
+        """What this device has sent under this id in the last 48 hours."""
+        sent = self.recent.get(sender, {}).get(envelope_id)
+        if sent is not None:
+            return sent
+        if self.envelope_ids is not None and envelope_id not in self.envelope_ids.get(sender, ()):
+            return None
+        account, device = sender
+        row = database.one(queries.SENT, account=account, device_id=device, envelope_id=envelope_id)
+        return SentEnvelope(*row) if row else None
+
+    def add_sent(self, sender: DeviceKey, sent: Mapping[bytes, SentEnvelope]) -> None:
+        """The disk has these in its log."""
+        recent = self.recent.setdefault(sender, {})
+        before = len(recent)
+        recent.update(sent)
+        self.recent_ids += len(recent) - before
+
+    def move_ids(self, database: Database) -> None:
+        """Put the ids that are in the log alone into their table, in a transaction of its own.
+
+        A table of random ids takes a page for each of its rows; many at a time share some.
+        """
+        with database.transaction():
+            mark = _mark(database, queries.MOVED)
+            database.execute(queries.MOVE, mark=mark)
+            database.execute(queries.FORGET_DIGESTS, mark=mark)
+            database.execute(queries.SET_MOVED, row=self.newest)
+        ids = self.envelope_ids
+        if ids is not None:
+            for sender, recent in self.recent.items():
+                ids.setdefault(sender, set()).update(recent)
+            if sum(map(len, ids.values())) > MAX_KNOWN_ENVELOPES:
+                self.envelope_ids = None
+        self.recent.clear()
+        self.recent_ids = 0
+
+    def forget_ids(self, sent: Iterable[tuple[DeviceKey, bytes]]) -> None:
+        """These are sent no more, each by this sender."""
+        if self.envelope_ids is not None:
+            for sender, envelope_id in sent:
+                self.envelope_ids.get(sender, set()).discard(envelope_id)
+
+    # --- who has written to whom -------------------------------------------------------------------
+
+    def know_pairs(self, pairs: set[Pair]) -> None:
+        """These have corresponded; who is forgotten costs a look at the disk."""
+        if len(self.pairs) + len(pairs) > MAX_KNOWN_PAIRS:
+            self.pairs.clear()
+        self.pairs |= pairs
+
+
+def lessen(counts: dict[int, int], key: int, by: int) -> None:
+    """Take `by` away from a count; one that is nothing any more is not kept."""
+    left = counts[key] - by
+    if left:
+        counts[key] = left
+    else:
+        del counts[key]
+
+
+def _without(place: Place, mail_id: int) -> Place | None:
+    """All but the one of this number."""
+    if place.mail_id == mail_id:
+        return place.other
+    other = None if place.other is None else _without(place.other, mail_id)
+    return Place(place.mail_id, place.sender, place.size, other)
+
+
+def _mark(database: Database, query: Statement) -> int:
+    row = database.one(query)
+    return row[0] if row else 0
+
+
+def _known_ids(database: Database) -> dict[DeviceKey, set[bytes]] | None:
+    rows = database.all(queries.SENT_IDS, rows=MAX_KNOWN_ENVELOPES + 1)
+    if len(rows) > MAX_KNOWN_ENVELOPES:
+        return None
+    ids: dict[DeviceKey, set[bytes]] = {}
+    for account, device, envelope_id in rows:
+        ids.setdefault((account, device), set()).add(envelope_id)
+    return ids
