@@ -44,7 +44,7 @@ class AddUser(Command, tag="admin.user.add", frozen=True):
 
 
 class ResetUser(Command, tag="admin.user.reset", frozen=True):
-    """Make a link by which a person who lost everything comes back; all sessions end."""
+    """Make a link by which a person who lost everything comes back; passphrase and sessions end at once."""
 
     name: AnyName
     token_hash: Bytes32

@@ -124,7 +124,7 @@ class Authenticator:
         command = request.command
         found = self._check_passphrase(command.name, command.login_secret, address, request.cost)
         if command.device is None:
-            session = LimitedSession(found.account, found.user_id, found.name)
+            session = LimitedSession(found.account, found.user_id, found.name, found.password_hash)
             frame = encode(WelcomeLimited(request.id, found.user_id, found.name, found.device_list))
             return Limited(session, frame)
         device_list = AcceptedDeviceList.from_own_store(found.device_list)
@@ -147,7 +147,7 @@ class Authenticator:
         """The account of this name and secret; one bcrypt in every case. Raises `AuthenticationFailed`."""
         self._limits.check_pause(address, name, self._clocks.monotonic())
         found = self._records.credentials(name)
-        if found is not None and not is_well_formed(found.password_hash):
+        if found is not None and found.password_hash and not is_well_formed(found.password_hash):
             LOG.error("the password hash of %s is damaged: reset the account", found.name)
         usable = found if found is not None and found.state == "enabled" else None
         self._highest_cost = highest_cost([usable.password_hash[:7]] if usable else [], self._highest_cost)
@@ -228,6 +228,7 @@ class Authenticator:
             counter=command.device.counter,
             resume_token_hash=resume_token_hash(token),
             repeat=repeats,
+            old_hash=b"" if limited is None else limited.password_hash,
         )
         return WithToken(entry, token)
 

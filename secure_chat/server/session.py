@@ -21,3 +21,7 @@ class LimitedSession(msgspec.Struct, frozen=True, gc=False):
     account: int
     user_id: bytes  # 16
     name: str
+    password_hash: bytes = b""  # which it was right against; a recovery needs that this still holds
+
+    def __repr__(self) -> str:
+        return f"LimitedSession(account={self.account}, name={self.name!r})"

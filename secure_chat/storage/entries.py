@@ -144,6 +144,7 @@ class RecoverAccount(Entry, frozen=True, gc=False):
     counter: int
     resume_token_hash: bytes
     repeat: bool = False
+    old_hash: bytes = b""  # what the login without a device was checked against; is it still so?
 
 
 class ConfirmToken(Entry, frozen=True, gc=False):
@@ -251,7 +252,7 @@ class SettleInvites(Entry, frozen=True, gc=False):
 
 
 class CreateInvite(Entry, frozen=True, gc=False):
-    """`name` binds it; `purpose` "reset" is for the account of that name and ends its sessions at once."""
+    """`name` binds it; `purpose` "reset" is for the account of that name and ends passphrase and sessions."""
 
     token_hash: bytes
     purpose: str  # "join" or "reset"

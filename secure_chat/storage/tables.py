@@ -34,7 +34,7 @@ accounts: Final = Table(
     Column("user_id", LargeBinary(16), nullable=False, unique=True),
     Column("name", Text, nullable=False, unique=True),  # in its mapped form
     Column("skeleton", Text, nullable=False, unique=True),
-    Column("password_hash", LargeBinary, nullable=False),  # bcrypt; empty once deleted
+    Column("password_hash", LargeBinary, nullable=False),  # bcrypt; empty once deleted, or reset until the link is used
     Column("role", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("newest_list", Integer, ForeignKey("directory.row"), nullable=False),

@@ -217,7 +217,9 @@ def test_without_a_device_one_is_told_the_newest_list_and_nothing_else(pool: Aut
     person, account = pool.registered("alice")
     found = pool.find(pool.login_without_device(person))
     assert isinstance(found, Limited)
-    assert found.session == LimitedSession(account, person.user_id, "alice")
+    assert found.session == limited_session(pool, person)
+    assert found.session.account == account
+    assert found.session.password_hash.decode() not in repr(found.session)
     reply = decode_said(split_frames(found.frame)[0])
     assert isinstance(reply, WelcomeLimited)
     assert reply.device_list == person.device_list.signed.encode()
@@ -319,10 +321,34 @@ def test_where_registration_is_open_no_invite_is_needed(pool: Authenticating) ->
 # --- recovery ----------------------------------------------------------------------------------------
 
 
+def limited_session(pool: Authenticating, person: TestPerson) -> LimitedSession:
+    """A connection of somebody who has logged in without a device."""
+    found = pool.find(pool.login_without_device(person))
+    assert isinstance(found, Limited)
+    return found.session
+
+
+def test_after_a_reset_the_passphrase_lets_nobody_in_and_costs_the_same(pool: Authenticating, work: Work) -> None:
+    person, account = pool.registered("alice")
+    new = replacement(member(person, account), pool.opened.now)
+    limited = limited_session(pool, person)
+    token = pool.token("reset", name="alice")
+    work.done.clear()
+    assert isinstance(refusal(pool, pool.login(person)), AuthenticationFailed)
+    assert dict(work.done) == {"check 10": 1}
+    assert isinstance(refusal(pool, pool.login_without_device(person)), AuthenticationFailed)
+    late = pool.find(pool.recovery(person, new, limited=limited))
+    assert isinstance(late, WithToken)
+    assert isinstance(pool.opened.refusal(late.entry), AuthenticationFailed)
+    found = pool.find(pool.recovery(person, new, token=token, secret=secrets.token_bytes(32)))
+    assert isinstance(found, WithToken)
+    assert isinstance(pool.opened.outcome(found.entry), LoggedIn)
+
+
 def test_after_a_login_without_device_a_new_one_may_take_its_place(pool: Authenticating) -> None:
     person, account = pool.registered("alice")
     new = replacement(member(person, account), pool.opened.now)
-    limited = LimitedSession(account, person.user_id, "alice")
+    limited = limited_session(pool, person)
     secret = secrets.token_bytes(32)
     found = pool.find(pool.recovery(person, new, limited=limited, secret=secret))
     assert isinstance(found, WithToken)

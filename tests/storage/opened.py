@@ -39,6 +39,7 @@ HOUR_MS: Final = 60 * 60 * 1000
 DAY_MS: Final = 24 * HOUR_MS
 SERVER_ID: Final = b"s" * 32
 NONCE: Final = b"n" * 32
+NEW_HASH: Final = b"new hash"  # after a recovery
 LEAF_HASH: Final = b"l" * 32
 
 _Outcome = TypeVar("_Outcome")
@@ -230,13 +231,14 @@ class NewDevice:
             name=member.name,
             account=None if token_hash is not None else member.account,
             token_hash=token_hash,
-            password_hash=b"new hash",
+            password_hash=NEW_HASH,
             device_list=self.device_list.signed.encode(),
             signed_prekey=self.prekey.published.encode(),
             device=self.device.device_id,
             counter=1,
             resume_token_hash=secrets.token_bytes(32),
             repeat=repeat,
+            old_hash=member.password_hash if token_hash is None else b"",
         )
 
 

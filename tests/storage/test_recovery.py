@@ -24,7 +24,7 @@ from secure_chat.errors import (
 from secure_chat.protocol.authentication import resume_token_hash
 from secure_chat.storage.entries import ChangePassphrase, PostMessage, SetAccountState
 from secure_chat.storage.outcomes import LoggedIn, SessionsEnded
-from tests.storage.opened import HOUR_MS, Member, Opened, login, registration, replacement, resume
+from tests.storage.opened import HOUR_MS, NEW_HASH, Member, Opened, login, registration, replacement, resume
 from tests.support.people import make_person
 
 
@@ -83,7 +83,8 @@ def test_the_new_login_secret_counts_and_rooms_and_role_stay(opened: Opened) -> 
 
 def test_the_same_recovery_again_gets_the_same_answer(opened: Opened) -> None:
     alice = opened.register("alice")
-    for token_hash in (None, opened.reset_link("alice")):
+    for by_link in (False, True):
+        token_hash = opened.reset_link("alice") if by_link else None
         new = replacement(alice, opened.now)
         entry = new.recovery(alice, token_hash=token_hash)
         first = opened.settled(entry, LoggedIn)
@@ -139,12 +140,33 @@ def test_a_reset_link_serves_its_account_in_time_and_only_it(opened: Opened) -> 
     assert type(opened.refusal(new.recovery(alice, token_hash=newer))) is InviteExpired
 
 
-def test_a_reset_link_ends_all_sessions_at_once(opened: Opened) -> None:
+def test_a_reset_link_ends_all_sessions_and_the_passphrase_at_once(opened: Opened) -> None:
     alice = opened.register("alice")
+    new = replacement(alice, opened.now)
 
-    opened.reset_link("alice")
+    token_hash = opened.reset_link("alice")
 
     assert type(opened.refusal(resume(alice, resume_token_hash(alice.person.resume_token)))) is TokenUnknown
+    for late in (  # checked before the reset, decided after it
+        login(alice),
+        ChangePassphrase(alice.account, alice.device, alice.password_hash, b"other"),
+        new.recovery(alice),
+    ):
+        assert type(opened.refusal(late)) is AuthenticationFailed
+    emptied = dataclasses.replace(alice, password_hash=b"")
+    assert type(opened.refusal(new.recovery(emptied))) is AuthenticationFailed
+    with opened.reader() as reader:
+        known = reader.credentials("alice")
+    assert known is not None
+    assert known.password_hash == b""
+    assert isinstance(opened.outcome(new.recovery(alice, token_hash=token_hash)), LoggedIn)
+
+
+def test_a_login_without_device_from_before_a_changed_passphrase_recovers_nothing(opened: Opened) -> None:
+    alice = opened.register("alice")
+    opened.commit(ChangePassphrase(alice.account, alice.device, alice.password_hash, b"changed"))
+
+    assert type(opened.refusal(replacement(alice, opened.now).recovery(alice))) is AuthenticationFailed
 
 
 @pytest.mark.negative(44)
@@ -155,9 +177,9 @@ def test_a_recovery_against_an_older_list_is_refused(opened: Opened) -> None:
     opened.commit(first.recovery(alice))
 
     assert type(opened.refusal(second.recovery(alice))) is DeviceListConflict
-    current = dataclasses.replace(alice, device_list=first.device_list)
+    current = dataclasses.replace(alice, device_list=first.device_list, password_hash=NEW_HASH)
     third = replacement(current, opened.now)
-    assert isinstance(opened.outcome(third.recovery(alice)), LoggedIn)
+    assert isinstance(opened.outcome(third.recovery(current)), LoggedIn)
     assert type(opened.refusal(second.recovery(alice))) is DeviceListOutdated
 
 
@@ -182,7 +204,7 @@ def test_a_device_number_and_its_keys_never_part(opened: Opened) -> None:
     alice = opened.register("alice")
     first = replacement(alice, opened.now)
     opened.commit(first.recovery(alice))
-    current = dataclasses.replace(alice, device_list=first.device_list)
+    current = dataclasses.replace(alice, device_list=first.device_list, password_hash=NEW_HASH)
     old = alice.person.device
     number_again = dataclasses.replace(DeviceSecrets.generate(secrets.token_bytes), device_id=old.device_id)
     keys_again = dataclasses.replace(old, device_id=DeviceSecrets.generate(secrets.token_bytes).device_id)
@@ -192,7 +214,7 @@ def test_a_device_number_and_its_keys_never_part(opened: Opened) -> None:
         assert isinstance(opened.refusal(new.recovery(alice)), DeviceListError)
     opened.reopen()
     back = replacement(current, opened.now, device=old)  # the same device may come back; it is known
-    assert opened.settled(back.recovery(alice), LoggedIn).counter_before == 1
+    assert opened.settled(back.recovery(current), LoggedIn).counter_before == 1
 
 
 def test_a_new_identity_takes_no_device_of_the_old_one(opened: Opened) -> None:

@@ -198,11 +198,16 @@ def test_who_is_logged_out_comes_back_by_passphrase_alone(running: Running) -> N
         assert client.login(gina).name == "gina"
 
 
-def test_a_reset_ends_all_sessions_and_its_link_brings_the_person_back_with_name_and_rooms(running: Running) -> None:
+def test_a_reset_ends_sessions_and_passphrase_and_its_link_brings_the_person_back_with_name_and_rooms(
+    running: Running,
+) -> None:
     hugo = running.installation.people["hugo"]
     with running.connect("hugo") as client:
         link = link_in(running.done("user", "reset", "hugo", "--yes"))
         assert closing_code(client) == "auth.token_unknown"
+    with running.installation.connect() as client, pytest.raises(RefusedByServer) as caught:
+        client.login(hugo)
+    assert caught.value.failure.code == "auth.failed"
     welcome = come_back(running, hugo, link)
     assert (welcome.name, welcome.role, welcome.device_list_version) == ("hugo", "member", 2)
     assert {row.room for row in welcome.rooms} == {"lobby", "dev", "ops"}

@@ -24,10 +24,11 @@ LEAF_OF_STATE = {"enabled": LeafType.ENABLE, "disabled": LeafType.DISABLE, "dele
 
 
 def create_invite(entry: CreateInvite, draft: Draft) -> Settled:
-    """A link for somebody new, or for the account of that name, whose sessions and older reset links end at once."""
+    """A link for somebody new, or for the account of that name: its passphrase, sessions and older reset links end."""
     if entry.purpose == RESET:
         account = _account_named(draft, entry.name)
         draft.write(invite_queries.REVOKE_UNUSED_RESETS, for_name=account.name, now=draft.now_ms)
+        draft.write(queries.SET_PASSWORD, account=account.number, new_hash=b"")
         _end_sessions(draft, account)
     else:
         _check_invitation(entry, draft)

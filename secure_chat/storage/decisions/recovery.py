@@ -22,13 +22,15 @@ from secure_chat.storage.state import Account
 def recover(entry: RecoverAccount, draft: Draft) -> LoggedIn:
     """The new list counts; or the first answer again, when the very same request comes again."""
     account, invite = _whose(entry, draft)
-    newest = _newest_list(draft, account)
+    password_hash, newest = _login_facts(draft, account)
     candidate = SignedDeviceList.parse(entry.device_list)
     if entry.repeat and hmac.compare_digest(candidate.digest(), newest.digest):
         return _first_login(entry, draft, account, newest, again=True)
     if invite is not None:
         check_usable(invite, draft.now_ms)
     accepted = _checked(entry, draft, account, newest, candidate, may_change_identity=invite is not None)
+    if invite is None and not (password_hash and hmac.compare_digest(password_hash, entry.old_hash)):
+        raise AuthenticationFailed  # it was reset or changed after the login
     _put_in_place(entry, draft, account, newest, accepted)
     if invite is not None and entry.token_hash is not None:
         use_invite(draft, invite, entry.token_hash, account.number, b"")
@@ -51,11 +53,12 @@ def _whose(entry: RecoverAccount, draft: Draft) -> tuple[Account, Invite | None]
     return named, invite
 
 
-def _newest_list(draft: Draft, account: Account) -> AcceptedDeviceList:
+def _login_facts(draft: Draft, account: Account) -> tuple[bytes, AcceptedDeviceList]:
+    """The hash of the passphrase's login secret, empty after a reset; the newest device list."""
     facts = draft.one(queries.LOGIN_FACTS, account=account.number)
     if facts is None:
         raise AuthenticationFailed
-    return AcceptedDeviceList.from_own_store(facts[3])
+    return facts[0], AcceptedDeviceList.from_own_store(facts[3])
 
 
 def _checked(

@@ -136,7 +136,7 @@ def _add_user_commands(add: command_line.Commands) -> None:
     )
     reset = user.command(
         "reset",
-        "print a link by which a person who lost passphrase or device comes back; ends all sessions",
+        "end passphrase and sessions of an account; print the link by which its owner comes back",
         "user reset bob",
         "user reset bob --yes --hours 4",
         "user reset bob --yes --json",

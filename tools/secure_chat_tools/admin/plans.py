@@ -39,6 +39,7 @@ def _delete(details: UserDetailsFact, name: str) -> Sequence[str]:
 def _reset(details: UserDetailsFact, name: str) -> Sequence[str]:
     lines = [
         "- Every connection ends at once, and older reset links with it.",
+        f"- The passphrase ends at once: until the link is used nobody gets in as {name}, {name} included.",
         f"- Whoever holds the new link chooses a new passphrase and is {name} from then on: name, rooms and role stay.",
         f"- Unless {name} has the recovery key, everybody who writes with {name} is told that the key has changed.",
     ]
