@@ -4,8 +4,6 @@ Without it nothing is made or encrypted; the post-quantum half is never dropped.
 """
 
 import hmac
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
 KEM_SEED_BYTES: Final = 64  # d || z, FIPS 203, section 7.1
+_MISSING: Final = (ImportError, UnsupportedAlgorithm)  # old releases lack the module; some have it and raise at use
 
 
 def require_ml_kem() -> None:
@@ -26,21 +25,14 @@ def require_ml_kem() -> None:
         raise PostQuantumMissing("ML-KEM-768 of this installation does not open what it sealed.")
 
 
-@contextmanager
-def _library() -> Iterator[None]:
-    # Old releases lack the module; some have it and raise at first use.
-    try:
-        yield
-    except (ImportError, UnsupportedAlgorithm) as error:
-        raise PostQuantumMissing from error
-
-
 def private_key(seed: bytes) -> "MLKEM768PrivateKey":
     """The key that belongs to a seed of 64 secret bytes. Raises `PostQuantumMissing`."""
-    with _library():
+    try:
         from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 
         return MLKEM768PrivateKey.from_seed_bytes(seed)
+    except _MISSING as error:
+        raise PostQuantumMissing from error
 
 
 def public_key_bytes(seed: bytes) -> bytes:
@@ -54,13 +46,14 @@ def encapsulate(public: bytes) -> tuple[bytes, bytes]:
     The randomness is the library's own, which takes none. Raises `PostQuantumMissing`, and `KeyWorthless` for bytes
     that are no key.
     """
-    with _library():
+    try:
         from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 
-        try:
-            return MLKEM768PublicKey.from_public_bytes(public).encapsulate()
-        except ValueError as error:
-            raise KeyWorthless("The ML-KEM key of a prekey is none.") from error
+        return MLKEM768PublicKey.from_public_bytes(public).encapsulate()
+    except _MISSING as error:
+        raise PostQuantumMissing from error
+    except ValueError as error:
+        raise KeyWorthless("The ML-KEM key of a prekey is none.") from error
 
 
 def decapsulate(seed: bytes, ciphertext: bytes) -> bytes:
