@@ -941,6 +941,13 @@ class MailboxFull(ChatError):
     hint = "it goes by itself once they have been fetched"
 
 
+class NewcomersWait(ChatError):
+    """Too many people unknown to this device have begun to write today. What others write waits at the server."""
+
+    code = "direct.newcomers"
+    hint = "it comes by itself from tomorrow on; if you expected nobody, tell your administrator"
+
+
 class RecipientSelf(ChatError):
     """A message to oneself goes nowhere in this version."""
 

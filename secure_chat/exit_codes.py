@@ -72,6 +72,7 @@ _CODES: Final = {
     "direct.self": ExitCode.USAGE,
     "direct.no_keys": ExitCode.RECIPIENT_KEY,
     "direct.full": ExitCode.RATE_LIMITED,
+    "direct.newcomers": ExitCode.RATE_LIMITED,
     "direct.mismatch": ExitCode.BUG,
     "direct.invalid": ExitCode.BUG,
     "server.nonsense": ExitCode.BUG,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.device_lists import take_lists
+from secure_chat.client.direct.newcomers import admit
 from secure_chat.client.direct.office import Office
 from secure_chat.client.direct.own import Own
 from secure_chat.client.direct.receiving import Arrival, Receiver, Verdict
@@ -18,7 +19,7 @@ from secure_chat.client.direct.sender import UNACCEPTABLE
 from secure_chat.client.events import Told
 from secure_chat.client.requests import Request, Requests
 from secure_chat.e2ee.envelope import Envelope
-from secure_chat.errors import ChatError, EncodingError, ServerSaidNonsense, UserUnknown
+from secure_chat.errors import ChatError, EncodingError, NewcomersWait, ServerSaidNonsense, UserUnknown
 from secure_chat.limits import FAILED_OPENS_SECONDS, LIST_LOOK_SECONDS, MAX_DEFERRED_ENVELOPES, MAX_NAMED_ENVELOPES
 from secure_chat.protocol.commands import Command, DeviceListQuery, DirectAcknowledge, DirectDefer
 from secure_chat.protocol.events import DeviceLists, DirectEnvelope, Said
@@ -65,6 +66,7 @@ class Mailbox:
         self._look_again: dict[bytes, float] = {}  # when somebody's lists may be asked for again, on the clock
         self._acknowledged: list[bytes] = []
         self._deferred: list[bytes] = []
+        self._newcomers_wait = False  # it was told on this connection
         self._connected_at = 0  # by the server's clock, milliseconds since 1970 UTC
         self.lists_changed: Callable[[], None] = _nothing
         """Called when somebody's lists have changed: what waits for him may go, or not any more."""
@@ -80,6 +82,7 @@ class Mailbox:
         self._look_again.clear()
         self._acknowledged.clear()
         self._deferred.clear()
+        self._newcomers_wait = False
 
     @property
     def has_unopened(self) -> bool:
@@ -198,9 +201,10 @@ class Mailbox:
             return
         try:
             with self._office.desk() as desk:
+                admit(desk, user_id, said.lists, self._now_ms())
                 take_lists(desk, self._own, user_id, "", said.lists, self._now_ms())
                 known = desk.peer(user_id)
-        except UNACCEPTABLE as error:
+        except (*UNACCEPTABLE, NewcomersWait) as error:
             self._lists_refused(user_id, error)
             return
         if said.more and known is not None and known.version > after:
@@ -222,7 +226,9 @@ class Mailbox:
             self._acknowledged += named
         else:
             self._deferred += named
-            self._office.tell(Told(error))
+            if not (isinstance(error, NewcomersWait) and self._newcomers_wait):
+                self._office.tell(Told(error))
+            self._newcomers_wait |= isinstance(error, NewcomersWait)
         self._say()
 
     def _go_on(self, user_id: bytes) -> None:

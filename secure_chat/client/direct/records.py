@@ -168,6 +168,8 @@ class Ledger:
 
     rows: int = 0  # the number of the newest row
     strangers: int = 0  # envelopes from users that the server does not know
+    newcomers: int = 0  # people who were unknown here and have begun to write since the time below
+    newcomers_since: int = 0  # milliseconds since 1970 UTC
 
 
 @dataclass(frozen=True, slots=True)

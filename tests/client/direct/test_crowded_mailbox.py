@@ -7,6 +7,7 @@ from collections import deque
 import pytest
 
 from secure_chat.client.direct.direct import Direct
+from secure_chat.client.events import Event
 from secure_chat.limits import MAILBOX_WINDOW_ENVELOPES, MAX_DEFERRED_ENVELOPES, MAX_FAILED_OPENS
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
@@ -29,7 +30,8 @@ class Server:
         self.questions = 0
         self._people = people
         self._next_id = itertools.count(1).__next__
-        self.direct = Direct(own.vault, lambda _event: None, own.clock, lambda: self.seconds)
+        self.told: list[Event] = []
+        self.direct = Direct(own.vault, self.told.append, own.clock, lambda: self.seconds)
         account = own.new.account
         self.direct.connected(e.Welcome(1, account.user_id, account.name, "member", 0, 1, own.clock.now, []))
 
