@@ -1,7 +1,7 @@
 """What end-to-end encryption costs a client: a message on one chain, beside vodozemac's, and a session's set-up."""
 
 import gc
-import secrets
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -43,13 +43,13 @@ class Person:
     """One device with its prekeys."""
 
     def __init__(self, name: str) -> None:
-        secret = DeviceSecrets.generate(secrets.token_bytes)
-        identity = IdentitySecret.generate(secrets.token_bytes)
-        user_id, now = generate_user_id(secrets.token_bytes), now_ms()
+        secret = DeviceSecrets.generate(os.urandom)
+        identity = IdentitySecret.generate(os.urandom)
+        user_id, now = generate_user_id(os.urandom), now_ms()
         self.accepted: AcceptedDeviceList = first_device_list(identity, secret, user_id, name, now)
         self.own = OwnParty.of(self.accepted, secret)
-        self.signed = SignedPrekeySecret.generate(secret, user_id, secrets.token_bytes, now)
-        self.once = OneTimePrekeySecret.generate(secret, user_id, secrets.token_bytes)
+        self.signed = SignedPrekeySecret.generate(secret, user_id, os.urandom, now)
+        self.once = OneTimePrekeySecret.generate(secret, user_id, os.urandom)
 
 
 def now_ms() -> int:
@@ -61,7 +61,7 @@ def message_of(own: Person, peer: Person) -> Content:
     """A text of 256 bytes with all that goes with it."""
     return Content(
         kind=Kind.TEXT,
-        msg_id=secrets.token_bytes(16),
+        msg_id=os.urandom(16),
         sent_at=now_ms(),
         seq=1,
         lists=ListView(1, own.accepted.digest, 1, peer.accepted.digest),
@@ -73,8 +73,8 @@ def set_up(alice: Person, bob: Person, content: Content, now: int) -> tuple[Sess
     """A session on both sides, from the bundle as the server shows it to the opened first message."""
     signed, once = bob.signed.published.encode(), bob.once.published.encode()
     bundle = check_bundle(bob.own.public, alice.own, signed, once, SeenPrekey(), now)
-    session = initiate(alice.own, bob.own.public, bundle, gen=now // 1000, random=secrets.token_bytes, now_ms=now)
-    sealed = seal(session, 1, content, secrets.token_bytes, now)
+    session = initiate(alice.own, bob.own.public, bundle, gen=now // 1000, random=os.urandom, now_ms=now)
+    sealed = seal(session, 1, content, os.urandom, now)
     envelope = Envelope.parse(sealed.envelope)
     accepted = accept(bob.own, alice.own.public, envelope, bob.signed, bob.once, now)
     return sealed.session, open_envelope(accepted, envelope, now).session
@@ -99,12 +99,12 @@ def measure_encryption() -> EncryptionTimes:
 def our_chain(alice: Person, bob: Person, content: Content, now: int) -> Callable[[], None]:
     """Sends one message from Bob to Alice each time, on a session whose chains have turned."""
     alices, bobs = set_up(alice, bob, content, now)
-    answer = seal(bobs, 1, content, secrets.token_bytes, now)
+    answer = seal(bobs, 1, content, os.urandom, now)
     bobs, alices = answer.session, open_envelope(alices, Envelope.parse(answer.envelope), now).session
 
     def send() -> None:
         nonlocal alices, bobs
-        sealed = seal(bobs, 1, content, secrets.token_bytes, now)
+        sealed = seal(bobs, 1, content, os.urandom, now)
         bobs = sealed.session
         alices = open_envelope(alices, Envelope.parse(sealed.envelope), now).session
 

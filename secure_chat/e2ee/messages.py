@@ -24,6 +24,7 @@ from secure_chat.errors import ContentInvalid, EncodingError, SessionEnded, Sess
 from secure_chat.protocol.envelope_header import ENVELOPE_ID_BYTES
 
 _ASSOCIATED: Final = tag("ad")
+_CLOSE: Final = Kind.SESSION_CLOSE  # to look a member up takes longer than to compare with it
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -93,4 +94,4 @@ def _associated_data(session: Session, start: bytes) -> bytes:
 
 def _after(session: Session, content: Content) -> Session:
     """A session-close, sent or received, ends what may be sent."""
-    return replace(session, closed=True) if content.kind == Kind.SESSION_CLOSE else session
+    return replace(session, closed=True) if content.kind == _CLOSE else session
