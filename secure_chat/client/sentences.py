@@ -1,6 +1,7 @@
 """What an error says and its next step as sentences of a running text."""
 
 from secure_chat.errors import ChatError
+from secure_chat.programs import typable
 from secure_chat.sanitize import one_line
 
 
@@ -14,7 +15,7 @@ def _as_sentence(text: str) -> str:
     text = one_line(text)
     if text[:1].isalpha() and not text.startswith("secure-chat"):
         text = text[0].upper() + text[1:]
-    return _ended(text)
+    return _ended(typable(text))
 
 
 def _ended(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from secure_chat import __version__
 from secure_chat.errors import ChatError
 from secure_chat.exit_codes import ExitCode, exit_code_of
+from secure_chat.programs import typable
 
 if TYPE_CHECKING:
     from secure_chat.server.settings.sources import SettingsSources
@@ -127,7 +128,7 @@ def report(error: ChatError) -> None:
     """Tell an error: what happened, its code, the next step. On standard error, one form for all commands."""
     print(f"{PROGRAM}: {error.sentence} [{error.code}]", file=sys.stderr)
     if error.next_step:
-        print(f"  {error.next_step}", file=sys.stderr)
+        print(f"  {typable(error.next_step)}", file=sys.stderr)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -6,7 +6,17 @@ from typing import Final
 
 from tests.architecture.source import Module, dotted_name, last_name
 
-FOUNDATIONS: Final = ("errors", "exit_codes", "names", "limits", "sanitize", "data", "encoding", "certificates")
+FOUNDATIONS: Final = (
+    "errors",
+    "exit_codes",
+    "names",
+    "limits",
+    "sanitize",
+    "data",
+    "encoding",
+    "certificates",
+    "programs",
+)
 SETTINGS: Final = "secure_chat.server.settings"
 
 # Every layer, and the layers that it may import besides the foundations and itself.

@@ -9,8 +9,8 @@ from typing import Final, Self, TextIO
 import msgspec
 
 from secure_chat.errors import ChatError, NotConfirmed, NothingToAsk
+from secure_chat.programs import called, typable
 from secure_chat.sanitize import one_line
-from secure_chat.server.settings.pasteable import program as how_called
 
 SCHEMA: Final = 1  # of the JSON lines
 
@@ -69,7 +69,7 @@ class Screen:
             answers=answers,
             manner=manner,
             is_colored=manner.color and not plain,
-            called=" ".join([how_called(program), *map(shlex.quote, manner.same_place)]),
+            called=" ".join([called(program), *map(shlex.quote, manner.same_place)]),
         )
 
     # --- results -------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ class Screen:
 
     def pasteable(self, sentence: str) -> str:
         """A sentence made safe, whose commands of this program name the same files as this call."""
-        return one_line(sentence).replace(f"{self.program} ", f"{self.called} ")
+        return typable(one_line(sentence).replace(f"{self.program} ", f"{self.called} "))
 
     # --- questions -----------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ class Prompt:
     text: str
     is_secret: bool = False  # what is typed is not shown
     is_question: bool = False  # it is an answer: not kept in the input history
+    about: str = ""  # what the question is about, to be seen above it
 
 
 class Console:
@@ -61,7 +62,7 @@ class Console:
         """The prompt as it is now."""
         question = self.context.questions.current
         if question is not None:
-            return Prompt(question.prompt, question.is_secret, is_question=True)
+            return Prompt(question.prompt, question.is_secret, is_question=True, about=question.about)
         place = self.context.places.current
         waiting = len(self.context.own_lines) + len(self.context.own_directs) + len(self._early)
         note = self.context.connection.prompt_note(waiting)

@@ -33,7 +33,7 @@ def say_there(context: Context, where: Where, text: str, *, action: bool = False
     def kept() -> None:
         context.say("nothing was sent. ", context.give_back(where, as_typed(text, action=action)))
 
-    context.ask(Question(f"{count} lines: send as one message? y/n >", answered, kept))
+    context.ask(Question(f"{count} lines: send as one message? y/n >", answered, kept, about=text))
 
 
 def _post(context: Context, where: Where, text: str, *, action: bool) -> None:

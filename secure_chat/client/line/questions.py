@@ -13,6 +13,7 @@ class Question:
     answered: Callable[[str], None]
     cancelled: Callable[[], None]  # by Ctrl-C or the end of input
     is_secret: bool = False  # the answer is not shown, and kept nowhere
+    about: str = ""  # a text to keep in sight while it is decided about
 
 
 class Questions:

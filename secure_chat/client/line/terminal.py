@@ -75,7 +75,8 @@ class Terminal:
 
     def _make_session(self, history: Sequence[str], keyboard: Input | None) -> "PromptSession[None]":
         def prompt() -> AnyFormattedText:
-            return [("", sanitize(self._console.prompt.text, multiline=False) + " ")]
+            shown = self._console.prompt
+            return [("", f"{self._kept_in_sight(shown.about)}{sanitize(shown.text, multiline=False)} ")]
 
         is_secret = Condition(lambda: self._console.prompt.is_secret)
         return PromptSession(
@@ -92,6 +93,18 @@ class Terminal:
             input=keyboard,
             output=self._output,
         )
+
+    def _kept_in_sight(self, text: str) -> str:
+        """The rows of a text that is asked about, above the question, as many as there is room for.
+
+        They stand where they were typed: a prompt that became smaller would leave its rows blank.
+        """
+        if not text:
+            return ""
+        lines, most = text.split("\n"), max(1, self._output.get_size().rows - 3)
+        rest = [f"… and {len(lines) - most + 1} more lines"] if len(lines) > most else []
+        kept = lines[: most - 1] + rest if rest else lines
+        return "".join(f"{' ' * INDENT}{sanitize(each, multiline=False)}\n" for each in kept)
 
     # --- life ------------------------------------------------------------------------------------
 

@@ -33,6 +33,7 @@ from secure_chat.client.settings import Settings
 from secure_chat.client.vault.vault import Vault
 from secure_chat.errors import ChatError, ConnectionLost, InternalError, RateLimited
 from secure_chat.limits import COMMAND_PATIENCE_SECONDS
+from secure_chat.programs import typable
 from secure_chat.sanitize import one_line
 
 _QUIET_LISTS: Final = 5  # a page, what it needs to be opened, its acknowledgement: each is one of them late at most
@@ -174,7 +175,8 @@ class ConnectedAccount:
             case NewDevice() if event.unproven:
                 peer, since = one_line(event.peer), time_of(event.since)
                 count = f"{event.unproven:,} message{'s' if event.unproven > 1 else ''} since {since}"
-                self._output.say(f"{peer} has a new device: {count} may not have arrived. secure-chat history @{peer}")
+                where = typable(f"secure-chat history @{peer}")
+                self._output.say(f"{peer} has a new device: {count} may not have arrived. See: {where}")
             case Connected():
                 way = "by its session" if event.resumed else "by passphrase"
                 self._output.say_more(f"Connected to {event.server} as {one_line(event.name)}, {way}.")

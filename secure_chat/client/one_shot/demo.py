@@ -35,14 +35,13 @@ def run(surroundings: Surroundings) -> int:
     story = _Story(surroundings.output)
     with stage() as place:
         story.say(f"Everything that follows lies in {place.directory}, and is removed at the end.")
+        story.say("A server starts on this machine; alice and bob will join it. That takes some seconds.")
         with running_server(place) as server:
             alice, bob = Person(place, "alice"), Person(place, "bob")
+            story.say("A server runs. alice joins by the administrator's invite: her keys are made on her side.")
             alice.join(server.link)
+            story.say("bob joins by alice's invite: another home, another program, keys of his own.")
             bob.join(alice.run("invite").strip())
-            story.say(
-                "A server runs on this machine. alice joined by the administrator's invite, bob by alice's: two homes,",
-                "two programs, keys made on each side.",
-            )
             story.tell_of_the_room(server, alice, bob)
             story.tell_of_the_message(server, alice, bob)
             story.tell_of_the_answer(server, alice, bob)

@@ -7,6 +7,7 @@ from secure_chat.client.direct.events import DirectMessage
 from secure_chat.client.line.direct_lines import TRUST_WORDS, caveat
 from secure_chat.client.line.lines import line, rows
 from secure_chat.errors import ChatError
+from secure_chat.programs import typable
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
 from secure_chat.sanitize import cells, one_line, sanitize
 
@@ -71,7 +72,7 @@ def explain(error: ChatError) -> str:
     """What happened and its code, and on a line of its own the next step, as it can be typed."""
     lines = [f"secure-chat: {one_line(error.sentence)} [{one_line(error.code)}]"]
     if error.next_step:
-        lines.append(f"  {one_line(error.next_step)}")
+        lines.append(f"  {typable(one_line(error.next_step))}")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from secure_chat.limits import MAX_SHOWN_COMPLETIONS
 from tests.client.line.stage import BURST, CROWD
 from tests.client.line.typist import STAGE, Typist
 from tests.support.command import PATIENCE_SECONDS
+from tests.support.pseudo_terminal import ROWS
 
 KEY_UP = "\x1b[A"
 ALT_ENTER = "\x1b\r"
@@ -82,6 +83,43 @@ def test_without_colour_no_attribute_is_written_and_with_it_some_are() -> None:
         at_the_prompt(alice).enter("mention")
         alice.sees("@alice look")
         assert "1;7" in alice.screen.attributes
+
+
+# --- a paste that is asked about -------------------------------------------------------------------
+
+
+def test_a_paste_that_is_asked_about_stays_in_sight_and_leaves_no_blank_rows() -> None:
+    with Typist() as alice:
+        at_the_prompt(alice)
+        for number in range(ROWS):  # so that the prompt is at the bottom
+            alice.enter(f"line {number}")
+            alice.sees(f"alice: line {number}$")
+        alice.type(PASTE.format("\n".join(f"row {number}" for number in range(8))))
+        alice.sees("row 7$")
+        alice.enter("")
+        alice.is_at("8 lines: send as one message? y/n >")
+        assert alice.screen.shown[-9:-1] == [f"      row {number}" for number in range(8)]
+        alice.enter("y")
+        alice.sees(r"\| row 7$")
+        alice.is_at("#lobby >")
+        assert alice.screen.shown[-10:-1] == [
+            "8 lines: send as one message? y/n > y",
+            alice.sees("alice: row 0$"),
+            *(f"    | row {number}" for number in range(1, 8)),
+        ]
+
+
+def test_of_a_paste_that_is_longer_than_the_screen_its_beginning_stays_in_sight() -> None:
+    with Typist() as alice:
+        at_the_prompt(alice).type(PASTE.format("\n".join(f"row {number}" for number in range(60))))
+        alice.sees("row 59$")
+        alice.enter("")
+        alice.is_at("60 lines: send as one message? y/n >")
+        shown = [row for row in alice.screen.shown if row]
+        assert shown[-2:] == ["      … and 24 more lines", "60 lines: send as one message? y/n >"]
+        assert shown[-3] == "      row 35"
+        alice.enter("n")
+        alice.sees("nothing was sent")
 
 
 # --- typing --------------------------------------------------------------------------------------

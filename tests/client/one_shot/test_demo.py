@@ -77,6 +77,14 @@ def test_the_room_message_is_found_at_the_server_and_neither_direct_message_is(
     assert "bob to alice, 923 bytes" in answer
 
 
+def test_what_takes_long_is_said_before_it_begins(told: tuple[int, str, str, Path]) -> None:
+    place, starts, runs, joins = told[1].splitlines()[:4]
+    assert str(told[3]) in place
+    assert starts.startswith("A server starts on this machine")
+    assert runs.startswith("A server runs. alice joins")
+    assert joins.startswith("bob joins by alice's invite")
+
+
 def test_nothing_is_left_of_it(told: tuple[int, str, str, Path]) -> None:
     assert list(told[3].iterdir()) == []
 
