@@ -17,12 +17,16 @@ def run(surroundings: Surroundings) -> int:
     profile = surroundings.profiles.choose(surroundings.settings.profile)
     if surroundings.settings.profile is None:
         surroundings.output.say(f"Profile {profile.title}.")
-    # A third of a second of modules, loaded while the passphrase is typed or derived.
-    threading.Thread(target=_load_screen, name="load-screen", daemon=True).start()
+    load_ahead()
     vault, passphrase = surroundings.passphrase_source.unlock(profile)
     surroundings.profiles.mark_used(profile)
     with vault:
         return chat(surroundings, vault, passphrase)
+
+
+def load_ahead() -> None:
+    """Begin to load the screen: a third of a second of modules, while the passphrase is typed or derived."""
+    threading.Thread(target=_load_screen, name="load-screen", daemon=True).start()
 
 
 def _load_screen() -> None:

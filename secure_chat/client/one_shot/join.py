@@ -8,7 +8,7 @@ from secure_chat.client.asking import Asking, Lines, Terminal
 from secure_chat.client.enrolled import Enrolled
 from secure_chat.client.join import Joining
 from secure_chat.client.one_shot.account import Surroundings
-from secure_chat.client.one_shot.chat import chat, is_wanted_after
+from secure_chat.client.one_shot.chat import chat, is_wanted_after, load_ahead
 from secure_chat.client.one_shot.records import JoinedServerRecord
 from secure_chat.client.passphrases import read_passphrase_file
 from secure_chat.errors import NothingToAsk
@@ -56,6 +56,8 @@ def run(surroundings: Surroundings) -> int:
 
 def ask_for_answers(surroundings: Surroundings, stack: contextlib.ExitStack) -> Answers:
     """Answers from the terminal when standard input is one, else from its lines."""
+    if is_wanted_after(surroundings):
+        load_ahead()
     asking: Asking
     if sys.stdin.isatty():
         terminal = Terminal.open()

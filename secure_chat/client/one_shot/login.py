@@ -5,7 +5,7 @@ import sys
 
 from secure_chat.client.asking import Lines
 from secure_chat.client.one_shot.account import Surroundings
-from secure_chat.client.one_shot.chat import chat, is_wanted_after
+from secure_chat.client.one_shot.chat import chat, is_wanted_after, load_ahead
 from secure_chat.client.one_shot.join import RecoveryShown, ask_for_answers, ask_for_link, finish
 from secure_chat.client.one_shot.records import LoggedInRecord
 from secure_chat.client.passphrases import ask_and_open
@@ -43,6 +43,8 @@ def _recover(surroundings: Surroundings) -> int:
 
 
 def _log_in(surroundings: Surroundings, profile: Profile) -> int:
+    if is_wanted_after(surroundings):
+        load_ahead()
     vault, passphrase = _unlock(surroundings, profile)
     with vault:
         with surroundings.connected(profile, vault, passphrase) as account:
