@@ -13,11 +13,12 @@ from secure_chat.protocol import events as e
 from tests.support.direct_wire import envelope_for, id_of, send_request
 from tests.support.installation import Installation
 from tests.support.people import TestPerson
-from tests.support.wire_client import WireClient
+from tests.support.wire_client import PATIENCE_SECONDS, WireClient
 
 PEOPLE = [f"person{index}" for index in range(6)]
 OUTSTANDING = 4
-LONGEST_ROUND_SECONDS = 1.2
+FEWEST, MOST = 30, 400  # messages accepted in a round before the server is killed
+LONGEST_AFTER_SECONDS = 0.1  # the kill need not follow an acceptance
 
 
 @dataclass(slots=True)
@@ -30,10 +31,9 @@ class Correspondent:
     accepted: set[bytes] = field(default_factory=set)
     received: dict[bytes, list[bytes]] = field(default_factory=dict)  # first sight, in order, by sender's user id
     acknowledged: set[bytes] = field(default_factory=set)  # the server has answered
-    resent: int = 0  # came again although the acknowledgement was answered
 
-    def correspond(self, installation: Installation) -> None:
-        """Write and acknowledge until the connection breaks."""
+    def correspond(self, installation: Installation, accepted: threading.Semaphore) -> None:
+        """Write and acknowledge until the connection breaks; `accepted` is released for each message that is."""
         with contextlib.suppress(EOFError, OSError), installation.connect_as(self.person.name) as client:
             waiting = {
                 client.send(send_request(client, other, envelope)): envelope
@@ -49,19 +49,22 @@ class Correspondent:
                     self.sent.setdefault(other.name, []).append(envelope)
                     waiting[client.send(send_request(client, other, envelope))] = envelope
                 client.pump(10)
+                before = len(self.accepted)
                 self._take(client, waiting, under_way)
+                for _ in range(len(self.accepted) - before):
+                    accepted.release()
 
-    def collect(self, installation: Installation) -> None:
-        """Take what still waits, from the oldest unacknowledged on."""
+    def collect(self, installation: Installation, expected: set[bytes]) -> None:
+        """Take what still waits, from the oldest unacknowledged on, until all that is expected came and is settled."""
         with installation.connect_as(self.person.name) as client:
             under_way: dict[int, list[bytes]] = {}
-            quiet = 0
-            while quiet < 3:  # every thread has been asked three times, and nothing came
-                before = len(self.received), len(under_way)
-                client.ask(c.RoomList(client.next_id()))
-                client.ask(c.UserList(client.next_id()))
+            self._take(client, {}, under_way)
+            while under_way or expected.difference(*self.received.values()):
+                assert client.pump(PATIENCE_SECONDS), "accepted, and never delivered"
                 self._take(client, {}, under_way)
-                quiet = quiet + 1 if not under_way and before == (len(self.received), 0) else 0
+        with installation.connect_as(self.person.name) as client:  # what was acknowledged does not come again
+            client.ask(c.RoomList(client.next_id()))
+            self._take(client, {}, {})
 
     def _take(self, client: WireClient, waiting: dict[int, bytes], under_way: dict[int, list[bytes]]) -> None:
         came: list[bytes] = []
@@ -93,16 +96,20 @@ def kill_again_and_again(directory: Path, rounds: int) -> None:
     everybody = [Correspondent(person, [other for other in people if other is not person]) for person in people]
     for _ in range(rounds):
         with installation.start() as server:
-            threads = [threading.Thread(target=one.correspond, args=(installation,)) for one in everybody]
+            accepted = threading.Semaphore(0)
+            threads = [threading.Thread(target=one.correspond, args=(installation, accepted)) for one in everybody]
             for thread in threads:
                 thread.start()
-            threading.Event().wait(random.uniform(0.1, LONGEST_ROUND_SECONDS))
+            for _ in range(random.randint(FEWEST, MOST)):
+                assert accepted.acquire(timeout=PATIENCE_SECONDS), "nothing is accepted any more"
+            threading.Event().wait(random.uniform(0, LONGEST_AFTER_SECONDS))
             server.kill()
             for thread in threads:
                 thread.join()
     with installation.start():
         for one in everybody:
-            one.collect(installation)
+            to_one = {envelope for sender in everybody for envelope in sender.sent.get(one.person.name, [])}
+            one.collect(installation, to_one & set().union(*(sender.accepted for sender in everybody)))
     for sender in everybody:
         for recipient in everybody:
             sent = sender.sent.get(recipient.person.name, [])
@@ -111,8 +118,6 @@ def kill_again_and_again(directory: Path, rounds: int) -> None:
             lost = [envelope for envelope in sent if envelope in sender.accepted and envelope not in set(received)]
             assert lost == [], "accepted, and never delivered"
             assert received == [envelope for envelope in sent if envelope in set(received)], "not in the order sent"
-    accepted = sum(len(one.accepted) for one in everybody)
-    assert accepted > rounds * 20, "hardly anything was sent: this test has shown nothing"
 
 
 def test_a_killed_server_delivers_every_direct_message_it_accepted_until_it_is_acknowledged(tmp_path: Path) -> None:

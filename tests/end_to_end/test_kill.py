@@ -12,12 +12,13 @@ import pytest
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
 from tests.support.installation import Installation
-from tests.support.wire_client import WireClient, client_id
+from tests.support.wire_client import PATIENCE_SECONDS, WireClient, client_id
 
 SENDERS = [f"sender{index}" for index in range(10)]
 ROOMS = [f"room{index}" for index in range(5)]
 OUTSTANDING = 4
-LONGEST_ROUND_SECONDS = 1.5
+FEWEST, MOST = 30, 600  # messages acknowledged in a round before the server is killed
+LONGEST_AFTER_SECONDS = 0.1  # the kill need not follow an acknowledgement
 
 
 @dataclass(slots=True)
@@ -39,8 +40,8 @@ class Sender:
     lines: list[Line] = field(default_factory=list)
     heard: dict[tuple[str, int], str] = field(default_factory=dict)  # (room, number) to text, from live events
 
-    def talk(self, installation: Installation) -> None:
-        """Send until the connection breaks."""
+    def talk(self, installation: Installation, acknowledged: threading.Semaphore) -> None:
+        """Send until the connection breaks; `acknowledged` is released for each message that is."""
         with contextlib.suppress(EOFError, OSError), installation.connect_as(self.name) as client:
             for room in ROOMS:
                 client.open(room)
@@ -51,7 +52,8 @@ class Sender:
                     waiting[self._send(client, line)] = line
                 client.pump(10)
                 while client.said:
-                    self._take(client.said.popleft(), waiting)
+                    if self._take(client.said.popleft(), waiting):
+                        acknowledged.release()
 
     def _next_line(self) -> Line:
         count = len(self.lines)
@@ -62,7 +64,8 @@ class Sender:
     def _send(self, client: WireClient, line: Line) -> int:
         return client.send(c.RoomPost(client.next_id(), line.room, line.client_id, line.text))
 
-    def _take(self, said: e.AnySaid, waiting: dict[int, Line]) -> None:
+    def _take(self, said: e.AnySaid, waiting: dict[int, Line]) -> bool:
+        """Whether it is an acknowledgement."""
         if isinstance(said, e.Accepted):
             line = waiting.pop(said.id)
             assert said.room == line.room
@@ -71,6 +74,7 @@ class Sender:
             self.heard[said.room, said.number] = said.text
         else:
             assert not isinstance(said, e.Failure), said
+        return isinstance(said, e.Accepted)
 
 
 def check(installation: Installation, senders: list[Sender]) -> None:
@@ -101,17 +105,19 @@ def kill_again_and_again(directory: Path, rounds: int) -> None:
     senders = [Sender(name, run) for run, name in enumerate(SENDERS, start=1)]
     for _ in range(rounds):
         with installation.start() as server:
-            threads = [threading.Thread(target=sender.talk, args=(installation,)) for sender in senders]
+            check(installation, senders)  # what the round before has left
+            acknowledged = threading.Semaphore(0)
+            threads = [threading.Thread(target=sender.talk, args=(installation, acknowledged)) for sender in senders]
             for thread in threads:
                 thread.start()
-            threading.Event().wait(random.uniform(0.1, LONGEST_ROUND_SECONDS))
+            for _ in range(random.randint(FEWEST, MOST)):
+                assert acknowledged.acquire(timeout=PATIENCE_SECONDS), "nobody is acknowledged any more"
+            threading.Event().wait(random.uniform(0, LONGEST_AFTER_SECONDS))
             server.kill()
             for thread in threads:
                 thread.join()
-        with installation.start():
-            check(installation, senders)
-    acknowledged = sum(line.number is not None for sender in senders for line in sender.lines)
-    assert acknowledged > rounds * 20, "hardly anything was sent: this test has shown nothing"
+    with installation.start():
+        check(installation, senders)
 
 
 def test_a_killed_server_has_everything_it_acknowledged_once_in_order_unaltered(tmp_path: Path) -> None:
