@@ -30,11 +30,13 @@ def test_a_seed_gives_its_public_key_each_time() -> None:
 
 
 class RaisingKey:
-    """The class as some releases have it: there, and unusable."""
+    """Both classes as some releases have them: there, and unusable."""
 
     @staticmethod
     def from_seed_bytes(_: bytes) -> None:
         raise UnsupportedAlgorithm("ML-KEM is not supported by this version of the library.")
+
+    from_public_bytes = from_seed_bytes
 
 
 class ForgetfulKey:
@@ -59,6 +61,7 @@ def assert_refused() -> None:
     user_id = UserId(b"u" * 16)
     for attempt in (
         ml_kem.require_ml_kem,
+        lambda: ml_kem.encapsulate(bytes(1184)),
         lambda: SignedPrekeySecret.generate(device, user_id, counting_bytes(), 0),
         lambda: OneTimePrekeySecret.generate(device, user_id, counting_bytes()),
     ):
@@ -77,6 +80,7 @@ def test_a_library_without_the_module_is_refused(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.negative(36)
 def test_a_library_that_has_the_module_and_cannot_do_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlkem, "MLKEM768PrivateKey", RaisingKey)
+    monkeypatch.setattr(mlkem, "MLKEM768PublicKey", RaisingKey)
     assert_refused()
 
 
