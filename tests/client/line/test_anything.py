@@ -7,18 +7,22 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from secure_chat.client import events as e
+from secure_chat.client.direct import events as d
 from secure_chat.client.line.commands import registry
 from secure_chat.client.line.registry import Group
-from secure_chat.errors import NotMember, RateLimited
+from secure_chat.errors import KeyChanged, MailboxFull, NewcomersWait, NotMember, RateLimited, UserUnknown
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, RoomSummary, TopicSet
 from secure_chat.protocol.events import Person as Listed
 from tests.client.line.person import Person, heard
 
 CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-# How every row begins: a time and a room, a sign, a bar, a divider, an indent, a number or a room of a listing; or it
-# is a heading of the help.
+# How every row begins: a time and a room or a conversation, a sign, a bar, a divider, an indent, a number, a room or a
+# conversation of a listing; or it is a heading of the help.
 HEADINGS: Final = "|".join(re.escape(f"{group.value}:") for group in Group)
-BEGINNING: Final = re.compile(rf"(\d\d:\d\d|--:--) #|[*!] |    \| |--- |  |#|({HEADINGS})\Z")
+CONVERSATION: Final = r"\[[a-z0-9-]+(, end-to-end, |,)"  # a narrow screen breaks it anywhere behind the name
+BEGINNING: Final = re.compile(
+    rf"(\d\d:\d\d|--:--) (#|{CONVERSATION})|[*!] |    \| |--- |  |#|{CONVERSATION}|({HEADINGS})\Z"
+)
 
 TEXTS = (
     st.text()
@@ -41,8 +45,41 @@ def room_events(room: str) -> st.SearchStrategy[RoomEvent]:
 
 
 TICKETS = st.integers(1, 20).map(e.Ticket)
-ERRORS = st.builds(NotMember, TEXTS) | st.builds(RateLimited, TEXTS)
-PEOPLE = st.lists(st.builds(Listed, NAMES, NAMES, st.booleans()), max_size=3).map(tuple)
+ERRORS = st.sampled_from([NotMember, RateLimited, KeyChanged, MailboxFull, NewcomersWait, UserUnknown]).flatmap(
+    lambda error: st.builds(error, TEXTS)
+)
+# Whose conversation it is was checked with the device list: it is a user name, and the rest is anything.
+PEERS = st.sampled_from(["alice", "dave", "bob", "dev", "lobby"]) | st.text("ab-9", min_size=2, max_size=32)
+TRUST, FINGERPRINTS = st.sampled_from(d.Trust), st.binary(max_size=16)
+ROWS = st.builds(
+    d.DirectMessage,
+    *(PEERS, NUMBERS, st.booleans(), st.sampled_from(d.MessageKind), TEXTS),
+    *(NUMBERS, NUMBERS, TRUST, TEXTS, st.booleans()),
+)
+CONTACT_ROWS = st.builds(d.ContactRow, PEERS, TRUST, NUMBERS, NUMBERS, NUMBERS, NUMBERS)
+DIGITS = st.text("0123456789", min_size=60, max_size=60)
+DIRECT_ANSWERS: st.SearchStrategy[d.DirectAnswer] = st.one_of(
+    st.builds(d.SafetyNumber, PEERS, DIGITS, st.binary(min_size=105, max_size=105), TRUST, FINGERPRINTS),
+    st.builds(d.ConversationFound, PEERS, st.lists(ROWS, max_size=3).map(tuple), st.booleans()),
+    st.builds(d.DirectsFound, st.lists(ROWS, max_size=3).map(tuple), NUMBERS),
+    st.builds(d.ContactsFound, st.lists(CONTACT_ROWS, max_size=3).map(tuple)),
+    st.builds(d.InviteReady, st.just("secure-chat://localhost:7443/j#1.a.b.c.d.e"), NUMBERS),
+)
+DIRECT_EVENTS: st.SearchStrategy[d.DirectEvent] = st.one_of(
+    st.builds(d.DirectHeard, ROWS, st.booleans(), st.none() | TICKETS),
+    st.builds(d.DirectQueued, TICKETS, PEERS, NUMBERS),
+    st.builds(d.DirectAccepted, TICKETS, PEERS, NUMBERS, NUMBERS),
+    st.builds(d.DirectDelayed, TICKETS, PEERS, ERRORS, st.floats(0, 100)),
+    st.builds(d.DirectRefused, st.none() | TICKETS, PEERS, ERRORS, TEXTS),
+    st.builds(d.DirectHeld, TICKETS, PEERS, ERRORS),
+    st.builds(d.KeyIsChanged, PEERS, NUMBERS, st.booleans(), NUMBERS, FINGERPRINTS),
+    st.builds(d.KeyIsContradicted, PEERS, ERRORS, st.booleans(), FINGERPRINTS),
+    st.builds(d.ContactPinned, PEERS),
+    st.builds(d.ContactVerified, PEERS, st.sampled_from(["number", "invite"])),
+    st.builds(d.DeviceLeftOut, PEERS, TEXTS),
+    st.builds(d.NewDevice, PEERS, st.booleans(), NUMBERS, NUMBERS),
+)
+PEOPLE = st.lists(st.builds(Listed, PEERS, PEERS, st.booleans()), max_size=3).map(tuple)
 ANSWERS = st.one_of(
     st.just(e.Settled()),
     st.builds(e.HistoryFound, NAMES, NUMBERS, NUMBERS, st.tuples(room_events("dev")), st.booleans()),
@@ -54,6 +91,7 @@ ANSWERS = st.one_of(
         NUMBERS,
     ),
     st.builds(e.PeopleFound, PEOPLE, st.booleans(), NUMBERS),
+    DIRECT_ANSWERS,
 )
 EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.Heard, NAMES.flatmap(room_events), st.booleans(), st.booleans(), st.none() | TICKETS),
@@ -72,13 +110,17 @@ EVENTS: st.SearchStrategy[e.Event] = st.one_of(
     st.builds(e.LineRefused, TICKETS, NAMES, ERRORS, TEXTS, st.booleans()),
     st.builds(e.Answered, TICKETS, ANSWERS),
     st.builds(e.Failed, TICKETS, ERRORS),
+    DIRECT_EVENTS,
 )
 LINES = st.one_of(
     TEXTS,
     st.builds("/{} {}".format, st.sampled_from(registry().names), TEXTS),
     st.builds(
-        "/{} {}".format, st.sampled_from(registry().names), st.sampled_from(["dev", "#lobby", "bob x", "5", "all"])
+        "/{} {}".format,
+        st.sampled_from(registry().names),
+        st.sampled_from(["dev", "#lobby", "bob", "bob x", "@bob x", "with:bob x", "reset bob", "5", "all"]),
     ),
+    st.builds("@{} {}".format, NAMES, TEXTS),
 )
 
 
