@@ -48,7 +48,7 @@ class DirectStory:
         return replace(parse_link(link), port=self.recorder.port).format()
 
     def note(self, whose: str, machine: Machine) -> None:
-        """What that machine's vault holds now."""
+        """What that machine's vault holds now; `whose` is another one each time, for chains move on."""
         known = set(self.secrets.values())
         found = secrets_of(machine, machine.passphrase)
         self.secrets |= {f"{whose}: {what}": secret for what, secret in found.items() if secret not in known}
@@ -99,10 +99,13 @@ def _write_each_other(story: DirectStory) -> None:
         bob.enter("/quit")
         assert bob.end() == ExitCode.OK
     story.read["the answer"] = story.alice.done("read", "-t", BOB).stdout
+    story.note("alice after the answer", story.alice)
 
 
 def _write_to_somebody_away(story: DirectStory) -> None:
+    story.note("bob before he is away", story.bob)
     story.alice.done("send", "-t", BOB, "-m", TEXTS["while bob is away"])
+    story.note("alice while bob is away", story.alice)
     story.memories.append(memory_of(story.team.server.pid))
     story.read["while bob is away"] = story.bob.done("read", "-t", ALICE).stdout
 
@@ -117,6 +120,7 @@ def _change_the_passphrase(story: DirectStory) -> None:
     story.alice.passphrase = new
     story.alice.passphrase_file.write_text(f"{new}\n", encoding="utf-8")
     story.alice.done("send", "-t", BOB, "-m", TEXTS["after the passphrase was changed"])
+    story.note("alice with her new passphrase", story.alice)
     story.read["after the passphrase was changed"] = story.bob.done("read", "-t", ALICE).stdout
 
 

@@ -30,6 +30,17 @@ def test_s2_3_what_was_written_to_a_person_is_read_by_that_person(direct_story: 
     assert [when for when, text in TEXTS.items() if text not in direct_story.read[when]] == []
 
 
+def test_c7_what_is_looked_for_has_the_keys_of_sessions_at_several_moments_of_both_people(
+    direct_story: DirectStory,
+) -> None:
+    """What both have, as the key of one's sending and the other's receiving chain, is noted once."""
+    of_chains = [name for name in direct_story.secrets if "chain" in name or "next message" in name]
+    moments = {name.partition(":")[0] for name in of_chains}
+    assert moments >= {"alice after the answer", "bob before he is away", "alice while bob is away", "alice later"}
+    for what in ("root key", "ratchet secret", "sending chain key", "receiving chain 0 key", "next message sent"):
+        assert sum(what in name for name in direct_story.secrets) >= 2, what
+
+
 def test_c7_nothing_of_a_direct_message_or_of_a_persons_keys_is_in_the_servers_memory(
     direct_story: DirectStory,
 ) -> None:

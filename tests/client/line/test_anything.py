@@ -140,15 +140,22 @@ def test_whatever_a_server_says_is_drawn_safely(events: list[e.Event], width: in
     assert not CONTROLS.search(alice.prompt)
 
 
-@example(["/HELP"], [], None)
-@given(st.lists(LINES, max_size=5), st.lists(EVENTS, max_size=5), st.sampled_from([None, 40]))
+@example(["/HELP"], [], [], None)
+@given(
+    st.lists(LINES, max_size=5),
+    st.lists(EVENTS, max_size=5),
+    st.lists(ANSWERS, max_size=2),
+    st.sampled_from([None, 40]),
+)
 def test_whatever_is_typed_has_an_answer_or_goes_out(
-    lines: list[str], events: list[e.Event], width: int | None
+    lines: list[str], events: list[e.Event], answers: list[e.Answer], width: int | None
 ) -> None:
     alice = Person(width=width)
     alice.arrives("dev", "lobby")
     for typed in lines:
         check(alice.types(typed))
+        for answer in answers[: len(alice.client.asked)]:
+            check(alice.hears(e.Answered(alice.client.asked[-1].ticket, answer)))
         for event in events:
             check(alice.hears(event))
         alice.console.propose(typed)
