@@ -16,6 +16,7 @@ from secure_chat.exit_codes import ExitCode
 from tests.support.command import PATIENCE_SECONDS, home
 from tests.support.terminal import CLIENT
 
+WHOLE_STORY_SECONDS = 4 * PATIENCE_SECONDS  # a server and some ten commands, one after the other
 NOWHERE = "the words are in none of its files"
 
 
@@ -56,7 +57,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, str, Path]
     """A whole demonstration: exit code, standard output, standard error, where it was."""
     directory = tmp_path_factory.mktemp("demo")
     with demo(directory) as process:
-        output, errors = process.communicate(timeout=PATIENCE_SECONDS)
+        output, errors = process.communicate(timeout=WHOLE_STORY_SECONDS)
     return process.returncode, output, errors, directory
 
 
