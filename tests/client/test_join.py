@@ -1,10 +1,12 @@
 """Joining by a link: an account, its keys on this device alone, and nothing half made whatever cuts it off."""
 
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from secure_chat.certificates.contexts import server_context
@@ -12,8 +14,10 @@ from secure_chat.certificates.pins import log_pin
 from secure_chat.client.channel import Channel
 from secure_chat.client.enrolled import Enrolled
 from secure_chat.client.enrolling import Enrolling
+from secure_chat.client.join import Joining, Prospect
 from secure_chat.client.vault import login_state
 from secure_chat.client.vault.records import Enrolment
+from secure_chat.client.waiting import Waiter
 from secure_chat.directory.device_list import SignedDeviceList
 from secure_chat.directory.pins import inviter_pin
 from secure_chat.e2ee.device_keys import IdentitySecret
@@ -147,6 +151,28 @@ def test_the_name_of_a_profile_here_is_refused_before_a_passphrase_is_asked_and_
     ]
     title = machine.profiles.choose("flora").title
     assert asking.said[1] == f"{title} is on this machine already. Open it: secure-chat --profile {title}."
+
+
+def test_a_name_that_the_invite_is_bound_to_is_not_asked_for_again(
+    machine: Machine,
+    link: str,
+    installation: Installation,
+    tokens: Iterator[bytes],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine.joining(link, newcomer("frida")).run().vault.close()
+    learn = Joining._learn
+
+    def bound(joining: Joining, waiter: Waiter) -> Prospect:
+        prospect = learn(joining, waiter)
+        assert prospect.invitation is not None
+        return dataclasses.replace(prospect, invitation=msgspec.structs.replace(prospect.invitation, name="frida"))
+
+    monkeypatch.setattr(Joining, "_learn", bound)
+    asking = Scripted()
+    with pytest.raises(ProfileExists):
+        machine.joining(installation.link(next(tokens)), asking).run()
+    assert asking.prompts == []
 
 
 def test_the_machines_user_is_not_suggested_where_that_profile_is_here(
