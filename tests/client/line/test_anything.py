@@ -20,8 +20,10 @@ CONTROLS: Final = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud80
 # conversation of a listing; or it is a heading of the help.
 HEADINGS: Final = "|".join(re.escape(f"{group.value}:") for group in Group)
 CONVERSATION: Final = r"\[[a-z0-9-]+(, end-to-end, |,)"  # a narrow screen breaks it anywhere behind the name
+CLOCK: Final = r"(\d\d:\d\d|--:--)"
+NUMBER: Final = rf" {{0,4}}\d+(  {CLOCK}|\Z)"
 BEGINNING: Final = re.compile(
-    rf"(\d\d:\d\d|--:--) (#|{CONVERSATION})|[*!] |    \| |--- |  |#|{CONVERSATION}|({HEADINGS})\Z"
+    rf"{CLOCK} (#|{CONVERSATION})|[*!] |    \| |--- |  |{NUMBER}|#|{CONVERSATION}|({HEADINGS})\Z"
 )
 
 TEXTS = (
