@@ -7,13 +7,18 @@ import threading
 from typing import Final, Self
 
 _CHUNK: Final = 65536
+_SHORT_LIVES: Final = 3  # connections
+_SHORT_LIFE: Final = 0.15  # seconds that each of them stands at most
 _LONGEST_DELAY: Final = 0.02  # seconds, of a piece of data
 _LONGEST_OPENING: Final = 0.15  # seconds: who connects later may arrive sooner
 _LONGEST_AFTERLIFE: Final = 0.3  # seconds, that the server's side of a lost connection stands and is written to
 
 
 class RoughNetwork:
-    """Forward connections to (host, port); while `rough`, each is lost after some time and everything is late."""
+    """Forward connections to (host, port); while `rough`, each is lost after some time and everything is late.
+
+    The first ones are lost so soon that hardly anything gets done: whoever uses it has met a loss.
+    """
 
     def __init__(self, host: str, port: int, *, longest_life: float = 1.5) -> None:
         """`longest_life`: seconds that a connection stands at most."""
@@ -84,7 +89,7 @@ class RoughNetwork:
 
     async def _live(self, *pumps: "asyncio.Future[None]") -> None:
         while self._rough.is_set():
-            life = self._random.uniform(0.1, self._longest_life)
+            life = self._random.uniform(0.1, self._longest_life if self.lost >= _SHORT_LIVES else _SHORT_LIFE)
             done, _ = await asyncio.wait(pumps, timeout=life, return_when=asyncio.FIRST_COMPLETED)
             if done:
                 return
