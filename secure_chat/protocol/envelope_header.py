@@ -4,6 +4,7 @@ PROTOCOL.md 18.2 has the whole struct. What opens a session, the ratchet's key a
 their lengths are checked, nothing else. A client reads the same bytes once more, as a whole.
 """
 
+from collections.abc import Iterator
 from struct import Struct
 from typing import Final, Self
 
@@ -50,7 +51,15 @@ def padded_size(length: int) -> int:
     return -(-length // step) * step
 
 
-PADDED_SIZES: Final = frozenset(padded_size(length) for length in range(1, MAX_PADDED_BYTES + 1))
+def _padded_sizes() -> Iterator[int]:
+    """Each size that a padded content can have: what is one byte longer than one of them is padded to the next."""
+    size = 0
+    while size < MAX_PADDED_BYTES:
+        size = padded_size(size + 1)
+        yield size
+
+
+PADDED_SIZES: Final = frozenset(_padded_sizes())
 """Every size that a padded content can have; 43 of them."""
 
 

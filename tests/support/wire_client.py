@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Self, TypeVar
 
 from secure_chat.certificates.contexts import client_context
@@ -82,6 +82,10 @@ class WireClient:
         """Send without waiting; returns the request id."""
         self.tls.sendall(encode(command))
         return command.id
+
+    def send_together(self, commands: Iterable[c.Command]) -> None:
+        """Send several in one record: nothing can come between them."""
+        self.tls.sendall(b"".join(encode(command) for command in commands))
 
     def ask(self, command: c.Command) -> e.AnySaid:
         """Send and wait for the reply. Raises `RefusedByServer`."""

@@ -8,7 +8,7 @@ from secure_chat.protocol.link import Link
 from secure_chat.server.settings.paths import user_settings_file
 
 
-def join(link: Link) -> str:
+def join(link: "Link") -> str:
     """The command by which whoever has the link joins; it holds the link's token."""
     return f"{called('secure-chat')} join '{link.format()}'"
 

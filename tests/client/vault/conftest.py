@@ -8,6 +8,11 @@ import pytest
 from tests.client.vault.vaults import make_vault, private_directory
 
 
+@pytest.fixture(scope="module", autouse=True)
+def salts_are_few() -> None:
+    """Not here: each wrap has a salt of its own, and one that is destroyed is nowhere any more."""
+
+
 @pytest.fixture(scope="session")
 def vault_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = private_directory(tmp_path_factory.mktemp("template"))
