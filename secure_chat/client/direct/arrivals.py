@@ -7,21 +7,12 @@ this version proves anything: of the later messages of a chain nobody knows befo
 
 import dataclasses
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from secure_chat.client.direct.desk import Desk
-from secure_chat.client.direct.events import MessageKind
+from secure_chat.client.direct.events import MayBeLost, MessageKind
 from secure_chat.client.direct.records import ChainBegun, PeerDevice
 from secure_chat.e2ee.session import Session
 from secure_chat.limits import MAILBOX_ENVELOPES_PER_SENDER
-
-
-@dataclass(frozen=True, slots=True)
-class Unproven:
-    """Own texts of which nothing shows that they have arrived."""
-
-    count: int = 0
-    since: int = 0  # time of the oldest one, milliseconds since 1970 UTC; 0: there is none
 
 
 def sent(device: PeerDevice, session: Session, number: int, *, is_counted: bool) -> PeerDevice:
@@ -48,12 +39,12 @@ def heard(device: PeerDevice, before: Session | None, after: Session) -> PeerDev
     return dataclasses.replace(device, arrived=arrived, begun=begun)
 
 
-def unproven(desk: Desk, name: str, user_id: bytes, device_ids: Iterable[int]) -> Unproven:
-    """The texts to somebody of which none of these devices has shown that they had come."""
+def maybe_lost(desk: Desk, name: str, user_id: bytes, device_ids: Iterable[int]) -> MayBeLost | None:
+    """The texts to somebody of which none of these devices, all that there were, has shown that they had come."""
     devices = [device for device_id in device_ids if (device := desk.device(user_id, device_id)) is not None]
     known = [device.arrived for device in devices if device.arrived is not None]
     if not known:
-        return Unproven()  # nothing was sent to them
+        return None  # nothing was sent to them
     times: list[int] = []
     # More than a mailbox holds cannot wait there.
     for _, message in desk.messages(name, limit=2 * MAILBOX_ENVELOPES_PER_SENDER):
@@ -61,4 +52,4 @@ def unproven(desk: Desk, name: str, user_id: bytes, device_ids: Iterable[int]) -
             break
         if message.own and message.kind is MessageKind.TEXT:
             times.append(message.time)
-    return Unproven(len(times), times[-1]) if times else Unproven()
+    return MayBeLost(name, len(times), times[-1]) if times else None

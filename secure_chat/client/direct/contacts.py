@@ -9,6 +9,7 @@ import hashlib
 import hmac
 from typing import Final
 
+from secure_chat.client.direct.arrivals import maybe_lost
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import ContactPinned, ContactVerified, KeyIsChanged, KeyIsContradicted, Trust
 from secure_chat.client.direct.records import Contact, Conversation, Peer, ShownKey
@@ -172,7 +173,12 @@ def _accept_other(desk: Desk, contact: Contact, shown: ShownKey) -> Contact:
     before, now = desk.peer(contact.user_id), desk.peer(shown.user_id)
     keeps = _devices(now.shown_list) if now is not None else set()
     if before is not None:
-        for device_id in _devices(before.accepted_list):
+        devices = _devices(before.accepted_list)
+        if shown.user_id == contact.user_id and not devices & keeps:
+            lost = maybe_lost(desk, contact.name, contact.user_id, devices)
+            if lost is not None:
+                desk.tell(lost)
+        for device_id in devices:
             if shown.user_id != contact.user_id or device_id not in keeps:
                 desk.forget_device(contact.user_id, device_id)
     if shown.user_id != contact.user_id:

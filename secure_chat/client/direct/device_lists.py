@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from secure_chat.client.direct import contacts
-from secure_chat.client.direct.arrivals import Unproven, unproven
+from secure_chat.client.direct.arrivals import maybe_lost
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.events import NewDevice
 from secure_chat.client.direct.own import Own
@@ -139,11 +139,13 @@ def _compare_devices(desk: Desk, peer: Peer, accepted: AcceptedDeviceList, *, is
     before = _numbers(peer.accepted_list) if is_pinned else set()
     new = _numbers(accepted)
     replaces = not before & new
-    lost = unproven(desk, peer.name, peer.user_id, before) if before and replaces else Unproven()
+    lost = maybe_lost(desk, peer.name, peer.user_id, before) if replaces else None
     for device_id in (before | _numbers(peer.shown_list)) - new:
         desk.forget_device(peer.user_id, device_id)
     if before and new - before:
-        desk.tell(NewDevice(peer.name, replaces, lost.count, lost.since))
+        desk.tell(NewDevice(peer.name, replaces))
+    if lost is not None:
+        desk.tell(lost)
 
 
 def _version(desk: Desk, user_id: bytes) -> int:

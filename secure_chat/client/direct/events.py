@@ -149,16 +149,19 @@ class DeviceLeftOut:
 
 @dataclass(frozen=True, slots=True)
 class NewDevice:
-    """The peer's identity has added a device.
-
-    `replaces`: every older one is gone, and with it what it had not fetched. Of the last `unproven` own texts, the
-    oldest of `since`, nothing shows that they had come there; 0: there is none.
-    """
+    """The peer's identity has added a device. `replaces`: every older one is gone, with what it had not fetched."""
 
     peer: str
     replaces: bool = False
-    unproven: int = 0
-    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MayBeLost:
+    """Of the last own texts, so many, nothing shows that they had come to devices of the peer that are gone."""
+
+    peer: str
+    count: int
+    since: int  # time of the first one, milliseconds since 1970 UTC
 
 
 # --- answers to calls ----------------------------------------------------------------------------
@@ -246,4 +249,5 @@ DirectEvent: TypeAlias = (
     | ContactVerified
     | DeviceLeftOut
     | NewDevice
+    | MayBeLost
 )

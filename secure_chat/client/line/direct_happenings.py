@@ -118,6 +118,8 @@ class DirectHappenings:
                 self._key_is_changed(event)
             case e.KeyIsContradicted():
                 self._key_is_contradicted(event)
+            case e.MayBeLost():
+                self._may_be_lost(event)
             case _:
                 self._quietly(event)
 
@@ -192,16 +194,12 @@ class DirectHappenings:
         context.tell(event.error)
         context.rings = True
 
-    def _new_device(self, event: e.NewDevice) -> None:
+    def _may_be_lost(self, event: e.MayBeLost) -> None:
         context, peer = self._context, one_line(event.peer)
-        lost = "; what the old one had not fetched is lost" if event.replaces else ""
-        context.say(_named(event.peer), f" has a new device, vouched for by the key that you know{lost}")
-        if event.unproven:
-            since = context.room_lines.times.since(event.since, context.now_ms())
-            first = f"{event.unproven:,} messages, the first one of {since},"
-            which = f"1 message of {since}" if event.unproven == 1 else first
-            ways = f": /go {peer}, then /history"
-            context.show(warning(f"{which} may not have reached ", _named(event.peer), ways))
+        since = context.room_lines.times.since(event.since, context.now_ms())
+        which = f"1 message of {since}" if event.count == 1 else f"{event.count:,} messages, the first one of {since},"
+        ways = f": /go {peer}, then /history"
+        context.show(warning(f"{which} may not have reached ", _named(event.peer), ways))
 
     def _quietly(self, event: e.ContactPinned | e.ContactVerified | e.DeviceLeftOut | e.NewDevice) -> None:
         context, peer = self._context, one_line(event.peer)
@@ -216,7 +214,8 @@ class DirectHappenings:
             case e.DeviceLeftOut():
                 context.say("a device of ", _named(event.peer), f" is left out: {one_line(event.reason)}")
             case e.NewDevice():
-                self._new_device(event)
+                lost = "; what the old one had not fetched is lost" if event.replaces else ""
+                context.say(_named(event.peer), f" has a new device, vouched for by the key that you know{lost}")
 
 
 def _named(peer: str) -> Piece:

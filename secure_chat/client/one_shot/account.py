@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from secure_chat.client.arguments import Arguments
 from secure_chat.client.backoff import BackoffLimits
 from secure_chat.client.core import Client, Options
-from secure_chat.client.direct.events import DirectDelayed, DirectHeard, KeyIsChanged, KeyIsContradicted, NewDevice
+from secure_chat.client.direct.events import DirectDelayed, DirectHeard, KeyIsChanged, KeyIsContradicted, MayBeLost
 from secure_chat.client.events import (
     Answer,
     Answered,
@@ -172,9 +172,9 @@ class ConnectedAccount:
                 self._output.say(f"{one_line(event.peer)} has a new key since {time_of(event.since)} [key.changed]")
             case KeyIsContradicted():
                 self._output.say(explain(event.error))
-            case NewDevice() if event.unproven:
+            case MayBeLost():
                 peer, since = one_line(event.peer), time_of(event.since)
-                count = f"{event.unproven:,} message{'s' if event.unproven > 1 else ''} since {since}"
+                count = f"{event.count:,} message{'s' if event.count > 1 else ''} since {since}"
                 where = typable(f"secure-chat history @{peer}")
                 self._output.say(f"{peer} has a new device: {count} may not have arrived. See: {where}")
             case Connected():

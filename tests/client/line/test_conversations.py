@@ -186,12 +186,12 @@ def test_a_first_contact_a_new_device_and_an_omission_are_quiet_lines(alice: Per
 
 
 def test_what_may_have_been_lost_with_a_device_is_counted(alice: Person) -> None:
-    drawn = alice.hears(d.NewDevice("bob", replaces=True, unproven=3, since=TEN - 13 * MINUTE))
-    assert drawn[1:] == [
-        "! 3 messages, the first one of 09:47, may not have reached bob: /go bob, then /history",
+    assert alice.hears(d.MayBeLost("bob", 3, TEN - 13 * MINUTE)) == [
+        "! 3 messages, the first one of 09:47, may not have reached bob: /go bob, then /history"
     ]
-    drawn = alice.hears(d.NewDevice("bob", replaces=True, unproven=1, since=TEN))
-    assert drawn[1:] == ["! 1 message of 10:00 may not have reached bob: /go bob, then /history"]
+    assert alice.hears(d.MayBeLost("bob", 1, TEN)) == [
+        "! 1 message of 10:00 may not have reached bob: /go bob, then /history"
+    ]
 
 
 def test_a_changed_key_is_the_one_alarm_and_names_the_ways_on(alice: Person) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from secure_chat.client import events as e
 from secure_chat.client.core import Client
-from secure_chat.client.direct.events import KeyIsContradicted, NewDevice
+from secure_chat.client.direct.events import KeyIsContradicted, MayBeLost, NewDevice
 from secure_chat.client.one_shot.account import ConnectedAccount
 from secure_chat.client.one_shot.output import Output
 from secure_chat.client.one_shot.text_form import time_of
@@ -29,7 +29,7 @@ def talk_about(event: e.Event, capsys: pytest.CaptureFixture[str]) -> str:
 
 
 def test_messages_that_may_be_lost_with_a_device_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    said = talk_about(NewDevice("bob", replaces=True, unproven=2, since=TEN), capsys)
+    said = talk_about(MayBeLost("bob", 2, TEN), capsys)
     count = f"2 messages since {time_of(TEN)} may not have arrived"
     assert said == f"bob has a new device: {count}. See: secure-chat history @bob\n"
 
