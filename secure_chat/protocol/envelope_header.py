@@ -63,6 +63,17 @@ PADDED_SIZES: Final = frozenset(_padded_sizes())
 """Every size that a padded content can have; 43 of them."""
 
 
+_SIZES: Final[dict[bytes, frozenset[int]]] = {
+    bytes(kind): frozenset(FIXED_BYTES + size + padded for padded in PADDED_SIZES) for kind, size in _INIT_BYTES.items()
+}
+"""Bytes that a whole envelope may have, by its first three."""
+_NONE: Final = frozenset[int]()
+_ROUTE: Final = Struct(f">{USER_ID_BYTES}sI{USER_ID_BYTES}sI")  # from and to, as a header has them
+_ID: Final = slice(3, 3 + ENVELOPE_ID_BYTES)
+_FROM_AND_TO: Final = slice(_ID.stop, _ID.stop + _ROUTE.size)
+_RECIPIENT: Final = slice(ADDRESS_BYTES, ADDRESS_BYTES + USER_ID_BYTES)  # of a route
+
+
 class Address(msgspec.Struct, frozen=True, gc=False):
     """One device of one user."""
 
@@ -83,7 +94,6 @@ class EnvelopeHeader(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def parse(cls, envelope: bytes) -> Self:
         """Read it. Raises `EnvelopeInvalid` for what no client of this protocol sends."""
-        # Every direct message passes here on its way: one call takes all fields, none is taken twice.
         if not _LAYOUT.size < len(envelope) <= MAX_ENVELOPE_BYTES:
             raise EnvelopeInvalid("An envelope is shorter than its header, or longer than the longest message.")
         version, suite, kind, envelope_id, sender, device, recipient, other = _LAYOUT.unpack_from(envelope)
@@ -106,6 +116,30 @@ class EnvelopeHeader(msgspec.Struct, frozen=True, gc=False):
             raise DirectMismatch("This envelope names another sender than the device that sends it.")
         if self.recipient != recipient:
             raise DirectMismatch("This envelope names another recipient than its request.")
+
+
+def route(sender: bytes, device: int, recipient: bytes, other: int) -> bytes:
+    """From and to, a user id and a device's number each, as the header of an envelope has them."""
+    return _ROUTE.pack(sender, device, recipient, other)
+
+
+def checked_id(envelope: bytes, way: bytes) -> bytes:
+    """The id of an envelope that goes this way (`route`). Raises as `parse` and `check_route` do.
+
+    Every direct message passes here on its way: what is right is compared at once, what is not is looked at in full.
+    """
+    envelope_id = envelope[_ID]
+    is_right = (
+        envelope[_FROM_AND_TO] == way
+        and len(envelope) in _SIZES.get(envelope[:3], _NONE)
+        and envelope_id != _NO_ID
+        and way[_RECIPIENT] != _NO_ID
+    )
+    if not is_right:
+        sender, device, recipient, other = _ROUTE.unpack(way)
+        header = EnvelopeHeader.parse(envelope)
+        header.check_route(Address(sender, device), Address(recipient, other))
+    return envelope_id
 
 
 def _unknown(version: int, suite: int) -> EnvelopeInvalid:

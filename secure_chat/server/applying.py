@@ -37,6 +37,8 @@ from secure_chat.storage.outcomes import (
 
 logger: Final = logging.getLogger(__name__)
 
+_OF_MEMBERS: Final[frozenset[type]] = frozenset({MembershipBegan, MembershipEnded})
+
 
 class Applying:
     """Applies items to connections. `disconnected` is what the journal must hear at the end of the turn."""
@@ -88,10 +90,7 @@ class Applying:
             if connection is not None:
                 self._closing.begin(connection, encode(SessionReplaced()), "session.replaced", now)
         for change in announcement.changes:
-            if isinstance(change, MailArrived):
-                self._mailboxes.arrived(change)
-            else:
-                self._change(change, now)
+            self._change(change, now)
         for notice in announcement.notices:
             self._delivery.notify(notice)
 
@@ -99,6 +98,8 @@ class Applying:
         """Returns (room, account) of those that are no members after this commit, with their last number."""
         ends: dict[tuple[str, int], int] = {}
         for change in changes:
+            if type(change) not in _OF_MEMBERS:
+                continue
             if isinstance(change, MembershipEnded):
                 ends[change.room, change.account] = change.number
                 connections = self._connections.by_account.get(change.account, ())
@@ -110,6 +111,8 @@ class Applying:
     def _change(self, change: Change, now: float) -> None:
         """What is no membership, in order, once the replies are said: a welcome comes before the mail after it."""
         match change:
+            case MailArrived():
+                self._mailboxes.arrived(change)
             case MailGone():
                 self._mailboxes.gone(change)
             case PrekeysRunLow():
@@ -121,24 +124,26 @@ class Applying:
 
     def _replies(self, announcement: Announcement, ends: dict[tuple[str, int], int], now: float) -> None:
         by_serial, give_entry, say = self._connections.by_serial, self._credits.give_entry, self._delivery.say
-        self._backlog.decided(len(announcement.replies), announcement.seconds)
+        decided = 0
         for reply in announcement.replies:
             connection = by_serial.get(reply.serial)
-            give_entry(connection, reply.size)
+            decided += reply.count
+            give_entry(connection, reply.size, reply.count)
             if connection is None or connection.closing is not None or connection.gone:
                 if isinstance(reply.outcome, LoggedIn):
                     self._leave(reply.serial, reply.outcome)
             elif reply.outcome is None:
-                say(connection, reply.frame)
+                say(connection, reply.frames)
                 if connection.state is State.CLOSING:
                     self._closing.begin(connection, b"", "logged out", now)
             elif isinstance(reply.outcome, Opened):
-                say(connection, reply.frame)
+                say(connection, reply.frames)
                 self._open(connection, reply.outcome, announcement, ends)
             elif isinstance(reply.outcome, LoggedIn):
                 self._log_in(connection, reply, reply.outcome, now)
             elif isinstance(reply.outcome, Refused):
                 self._refused(connection, reply, reply.outcome, now)
+        self._backlog.decided(decided, announcement.seconds)
 
     def _open(
         self,
@@ -176,9 +181,9 @@ class Applying:
     def _refused(self, connection: Connection, reply: Reply, outcome: Refused, now: float) -> None:
         _token(connection, reply)
         if connection.state in (State.AUTHENTICATING, State.CLOSING):
-            self._closing.begin(connection, reply.frame, outcome.error.code, now)
+            self._closing.begin(connection, reply.frames, outcome.error.code, now)
             return
-        self._delivery.say(connection, reply.frame)
+        self._delivery.say(connection, reply.frames)
         if outcome.log_id:
             self._requests.count_internal(connection, now)
 

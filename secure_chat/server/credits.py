@@ -55,12 +55,12 @@ class Credits:
         self.entries += 1
         self.bytes += size
 
-    def give_entry(self, holder: CreditHolder | None, size: int) -> None:
-        """An entry of `size` bytes has been decided; the connection may have gone."""
-        self.entries -= 1
+    def give_entry(self, holder: CreditHolder | None, size: int, count: int = 1) -> None:
+        """One entry or `count` of them, of `size` bytes, have been decided; the connection may have gone."""
+        self.entries -= count
         self.bytes -= size
         if holder is not None:
-            holder.credit_entries -= 1
+            holder.credit_entries -= count
             holder.credit_bytes -= size
 
     def has_read(self, holder: CreditHolder) -> bool:

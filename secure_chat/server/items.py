@@ -4,14 +4,14 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import msgspec
 
 from secure_chat.errors import ChatError
 from secure_chat.server.inbox import Inbox
 from secure_chat.server.session import LimitedSession, Session
-from secure_chat.storage.entries import AnyEntry
+from secure_chat.storage.entries import ENTRIES, AnyEntry
 from secure_chat.storage.outcomes import Blob, Change, Outcome
 from secure_chat.storage.records import Mail
 
@@ -24,6 +24,11 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
 
     io_thread: int
     serial: int
+
+
+def is_entry(value: object) -> TypeGuard[AnyEntry]:
+    """Whether the journal decides it. Asked for every request: no ladder of instances, each of which costs as much."""
+    return type(value) in ENTRIES
 
 
 # --- what a handler or the authentication pool may hand back ---------------------------------------
@@ -110,15 +115,17 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
-    """One entry's reply. `frame` is empty where the I/O thread makes it, because it holds what the journal must not.
+    """One entry's reply, or those of several in a row of one connection. `frames` is empty where the I/O thread makes
+    it, because it holds what the journal must not.
 
-    `outcome` is there when the I/O thread must act on it: a login, an opened room, a refusal.
+    `outcome` is there when the I/O thread must act on it: a login, an opened room, a refusal. Such a one stands alone.
     """
 
     serial: int
-    id: int
-    frame: bytes
+    id: int  # of the last one
+    frames: bytes
     size: int  # bytes of credit that come back
+    count: int = 1  # how many entries
     outcome: Outcome | None = None
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from secure_chat.errors import ChatError, StorageFailed, StorageFull
@@ -19,6 +19,7 @@ from secure_chat.server.items import (
     StorageLost,
     Submission,
     SupervisorItem,
+    is_entry,
 )
 from secure_chat.server.journal_inbox import Batch, JournalInbox
 from secure_chat.server.replies import acknowledge, failure
@@ -30,8 +31,8 @@ from secure_chat.storage.outcomes import Committed, LoggedIn, Opened, Outcome, R
 
 logger: Final = logging.getLogger(__name__)
 
-_ACTED_ON: Final = (LoggedIn, Opened, Refused)
-"""Outcomes that the I/O thread must see, not their replies alone. A union would be made anew for each entry."""
+_ACTED_ON: Final[frozenset[type]] = frozenset({LoggedIn, Opened, Refused})
+"""Outcomes that the I/O thread must see, not their replies alone."""
 
 
 class Journal:
@@ -99,7 +100,7 @@ class Journal:
     def _decide(self, batch: Batch, now: float) -> None:
         entries: list[AnyEntry] = [administration.entry for administration in batch.administration]
         for _, submissions in batch.parts:
-            entries += [one.entry for one in submissions if not isinstance(one.entry, PresenceRequest)]
+            entries += [one.entry for one in submissions if is_entry(one.entry)]
         for io_thread, gone in batch.disconnected:
             if self._live.get((gone.account, gone.device)) == Origin(io_thread, gone.serial):
                 del self._live[gone.account, gone.device]
@@ -112,12 +113,7 @@ class Journal:
             administration.reply_to.put(AdministrationOutcome(administration.tag, next(outcomes)))
         announcements = [Announcement(changes=committed.changes, appended=committed.appended) for _ in self._io_inboxes]
         for io_thread, submissions in batch.parts:
-            replies = announcements[io_thread].replies
-            for submission in submissions:
-                if isinstance(submission.entry, PresenceRequest):
-                    replies.append(self._ask_presence(submission, submission.entry))
-                else:
-                    replies.append(self._reply(io_thread, submission, next(outcomes), announcements, now))
+            self._reply(io_thread, submissions, outcomes, announcements, now)
         # Before the replies go out: who asks for the members right after his welcome is online to the reader.
         notices = self._presence.due(now)
         seconds = time.monotonic() - now
@@ -130,15 +126,45 @@ class Journal:
     def _reply(
         self,
         io_thread: int,
+        submissions: Sequence[Submission],
+        outcomes: Iterator[Outcome],
+        announcements: Sequence[Announcement],
+        now: float,
+    ) -> None:
+        """What becomes of the entries of one I/O thread. Replies in a row of one connection go to it as one."""
+        replies = announcements[io_thread].replies
+        last: Submission | None = None  # of a row that is not at its end yet
+        frames: list[bytes] = []
+        size = 0
+        for submission in submissions:
+            outcome = next(outcomes) if is_entry(submission.entry) else None
+            if last is not None and (submission.serial != last.serial or type(outcome) in _ACTED_ON):
+                replies.append(Reply(last.serial, last.id, b"".join(frames), size, len(frames)))
+                last, frames, size = None, [], 0
+            if outcome is None:
+                frame = self._ask_presence(submission)
+            elif type(outcome) in _ACTED_ON:
+                replies.append(self._acted_on(io_thread, submission, outcome, announcements, now))
+                continue
+            else:
+                frame = acknowledge(submission.id, outcome)
+            last, size = submission, size + submission.size
+            frames.append(frame)
+        if last is not None:
+            replies.append(Reply(last.serial, last.id, b"".join(frames), size, len(frames)))
+
+    def _acted_on(
+        self,
+        io_thread: int,
         submission: Submission,
         outcome: Outcome,
         announcements: Sequence[Announcement],
         now: float,
     ) -> Reply:
-        told = outcome if isinstance(outcome, _ACTED_ON) else None
         if isinstance(outcome, LoggedIn):
             self._log_in(Origin(io_thread, submission.serial), outcome, announcements, now)
-        return Reply(submission.serial, submission.id, acknowledge(submission.id, outcome), submission.size, told)
+        frame = acknowledge(submission.id, outcome)
+        return Reply(submission.serial, submission.id, frame, submission.size, outcome=outcome)
 
     def _log_in(self, origin: Origin, outcome: LoggedIn, announcements: Sequence[Announcement], now: float) -> None:
         """One live connection for each device: the newer one ends the older."""
@@ -149,12 +175,13 @@ class Journal:
         session = Session(outcome.account, outcome.device, outcome.user_id, outcome.name, outcome.role)
         self._presence.logged_in(session, [joined.room for joined in outcome.rooms], now)
 
-    def _ask_presence(self, submission: Submission, request: PresenceRequest) -> Reply:
+    def _ask_presence(self, submission: Submission) -> bytes:
+        if not isinstance(submission.entry, PresenceRequest):
+            raise TypeError(type(submission.entry))
         try:
-            frame = self._presence.answer(request)
+            return self._presence.answer(submission.entry)
         except ChatError as error:
-            frame = failure(submission.id, error)
-        return Reply(submission.serial, submission.id, frame, submission.size)
+            return failure(submission.id, error)
 
     def _tell_all(self, notices: Sequence[Notice]) -> None:
         announcement = Announcement(notices=notices)

@@ -10,10 +10,13 @@ from secure_chat.server.items import Notice, PresenceRequest
 from secure_chat.server.presence import PresenceTable
 from secure_chat.server.presence_requests import ListOnline
 from secure_chat.server.session import Session
-from secure_chat.storage.outcomes import Change, MembershipBegan, MembershipEnded, SessionsEnded
+from secure_chat.storage.outcomes import Change, MailArrived, MailGone, MembershipBegan, MembershipEnded, SessionsEnded
 from secure_chat.storage.page_cut import cut
 
 _AROUND_A_NAME: Final = 48  # bytes of a row of the page beside the name: keys, role, flag
+
+
+_OF_MAIL: Final[frozenset[type]] = frozenset({MailArrived, MailGone})
 
 
 class PresenceService:
@@ -42,6 +45,8 @@ class PresenceService:
         """Memberships and sessions have changed, in this order."""
         del now
         for change in changes:
+            if type(change) in _OF_MAIL:  # the most frequent ones by far
+                continue
             match change:
                 case MembershipBegan():
                     self._table.membership_began(change.room, change.account)

@@ -107,39 +107,45 @@ class RateLimits:
     bucket of its own could never be empty before the account's.
     """
 
-    __slots__ = ("_buckets", "_sweep_at", "rates")
+    __slots__ = ("_buckets", "_figures", "_sweep_at")
 
     SWEEP_SECONDS: Final = 60.0
 
     def __init__(self, rates: Rates) -> None:
-        self.rates = rates  # a reload swaps them
         self._buckets: dict[tuple[Kind, int], TokenBucket] = {}  # kind, account
         self._sweep_at = 0.0
+        self.reload(rates)
 
     def __len__(self) -> int:
         return len(self._buckets)
 
+    def reload(self, rates: Rates) -> None:
+        """These hold from now on."""
+        self._figures = {kind: rate_and_burst(rates, kind) for kind in Kind}
+
     def take(self, kind: Kind, account: int, now: float) -> None:
         """One token. Raises `RateLimited`, which says when there will be one."""
-        rate, burst = rate_and_burst(self.rates, kind)
-        wait = self._bucket(kind, account, burst, now).take(rate, burst, now)
+        rate, burst = self._figures[kind]
+        bucket = self._buckets.get((kind, account))
+        if bucket is None:
+            bucket = self._new_bucket(kind, account, burst, now)
+        wait = bucket.take(rate, burst, now)
         if wait > 0:
             raise RateLimited(retry_after=math.ceil(wait * 100) / 100)
 
     def charge(self, kind: Kind, account: int, tokens: float, now: float) -> None:
         """What something has cost beyond its one token, known only afterwards: the next one waits for it."""
-        self._bucket(kind, account, rate_and_burst(self.rates, kind)[1], now).spend(tokens)
+        bucket = self._buckets.get((kind, account)) or self._new_bucket(kind, account, self._figures[kind][1], now)
+        bucket.spend(tokens)
 
-    def _bucket(self, kind: Kind, account: int, burst: float, now: float) -> TokenBucket:
-        bucket = self._buckets.get((kind, account))
-        if bucket is None:
-            if now >= self._sweep_at:
-                self._sweep(now)
-            bucket = self._buckets[kind, account] = TokenBucket(burst, now)
+    def _new_bucket(self, kind: Kind, account: int, burst: float, now: float) -> TokenBucket:
+        if now >= self._sweep_at:
+            self._sweep(now)
+        bucket = self._buckets[kind, account] = TokenBucket(burst, now)
         return bucket
 
     def _sweep(self, now: float) -> None:
         self._sweep_at = now + self.SWEEP_SECONDS
         for key, bucket in list(self._buckets.items()):
-            if bucket.is_full(*rate_and_burst(self.rates, key[0]), now):
+            if bucket.is_full(*self._figures[key[0]], now):
                 del self._buckets[key]

@@ -1,5 +1,8 @@
 """From outcomes and errors to reply frames."""
 
+from collections.abc import Callable
+from typing import Any, Final
+
 from secure_chat.errors import ChatError
 from secure_chat.protocol import events as e
 from secure_chat.protocol.codec import encode
@@ -19,29 +22,7 @@ def done(request: int) -> bytes:
 
 def acknowledge(request: int, outcome: Outcome) -> bytes:
     """The reply to an entry that the journal has decided; empty where the reply needs a token."""
-    match outcome:
-        case Numbered():
-            return encode(e.Accepted(request, outcome.room, outcome.number, outcome.time, outcome.changed))
-        case o.DirectTaken():
-            return encode(e.DirectAccepted(request, outcome.time))
-        case Settled():
-            return done(request)
-        case Refused():
-            return failure(request, outcome.error)
-        case Opened():
-            return _opened(request, outcome)
-        case LoggedIn():
-            return b""
-        case o.InviteKept():
-            return encode(e.InviteMade(request, outcome.expires))
-        case o.PrekeysKept():
-            return encode(e.PrekeysKept(request, outcome.live))
-        case o.Bundles():
-            return encode(e.PrekeyBundles(request, outcome.user_id, list(outcome.bundles)))
-        case o.DirectStale():
-            return encode(e.DevicesStale(request, outcome.user_id, list(outcome.lists)))
-        case o.DirectFull():
-            return encode(e.DevicesFull(request, list(outcome.devices)))
+    return REPLIES[type(outcome)](request, outcome)
 
 
 def welcome(request: int, outcome: LoggedIn, token: bytes, time_ms: int) -> bytes:
@@ -69,3 +50,27 @@ def _opened(request: int, outcome: Opened) -> bytes:
     return encode(
         e.RoomOpened(request, outcome.room, outcome.topic, outcome.head, outcome.first, outcome.after, outcome.members)
     )
+
+
+def _numbered(request: int, outcome: Numbered) -> bytes:
+    return encode(e.Accepted(request, outcome.room, outcome.number, outcome.time, outcome.changed))
+
+
+def _taken(request: int, outcome: o.DirectTaken) -> bytes:
+    return encode(e.DirectAccepted(request, outcome.time))
+
+
+REPLIES: Final[dict[type, Callable[[int, Any], bytes]]] = {
+    Numbered: _numbered,
+    o.DirectTaken: _taken,
+    Settled: lambda request, _: done(request),
+    Refused: lambda request, outcome: failure(request, outcome.error),
+    Opened: _opened,
+    LoggedIn: lambda *_: b"",
+    o.InviteKept: lambda request, outcome: encode(e.InviteMade(request, outcome.expires)),
+    o.PrekeysKept: lambda request, outcome: encode(e.PrekeysKept(request, outcome.live)),
+    o.Bundles: lambda request, outcome: encode(e.PrekeyBundles(request, outcome.user_id, list(outcome.bundles))),
+    o.DirectStale: lambda request, outcome: encode(e.DevicesStale(request, outcome.user_id, list(outcome.lists))),
+    o.DirectFull: lambda request, outcome: encode(e.DevicesFull(request, list(outcome.devices))),
+}
+"""The reply of each outcome. A table, because a ladder would ask ten times. Any: each takes its own kind."""

@@ -23,6 +23,7 @@ from secure_chat.server.items import (
     ReadRequest,
     Submission,
     WithToken,
+    is_entry,
 )
 from secure_chat.server.mailboxes import Mailboxes
 from secure_chat.server.rate_limit import KINDS, Kind, RateLimits, tokens_beyond_one
@@ -53,8 +54,9 @@ ELSEWHERE: Final[frozenset[type[c.Command]]] = frozenset(
 )
 """Go to the reader or the pool first, and want a credit for reads; all others go to the journal."""
 
+_BESIDE: Final = AT_ONCE | ELSEWHERE
 
-_OPENING: Final = (OpenRoom, JoinRoom)  # a union would be made anew for each request
+_OPENING: Final = frozenset({OpenRoom, JoinRoom})
 
 
 class Requests:
@@ -94,7 +96,7 @@ class Requests:
     def reload(self, live: Live) -> None:
         """From the next request on."""
         self.live = live
-        self._rates.rates = live.rates
+        self._rates.reload(live.rates)
 
     def take(self, connection: Connection, body: bytes, now: float) -> bool:
         """One frame's body; tells whether it was dealt with, or must wait for credit."""
@@ -107,20 +109,19 @@ class Requests:
         after = before
         try:
             after = permit(before, connection.role, kind)
-            if kind not in AT_ONCE:
-                if kind in ELSEWHERE:
-                    if not self._credits.has_read(connection):
-                        return False
-                elif self.busy:
+            if kind not in _BESIDE:
+                if self.busy:
                     raise Busy(retry_after=1.0)
-                elif not self._credits.has_entry(connection, len(body)):
+                if not self._credits.has_entry(connection, len(body)):
                     return False
-            limited = KINDS.get(kind)
-            if limited is not None and connection.session is not None:
-                self._rates.take(limited, connection.session.account, now)
+            elif kind in ELSEWHERE and not self._credits.has_read(connection):
+                return False
+            limited, session = KINDS.get(kind), connection.session
+            if limited is not None and session is not None:
+                self._rates.take(limited, session.account, now)
                 if limited is Kind.ACKNOWLEDGEMENTS and (more := tokens_beyond_one(command)):
-                    self._rates.charge(limited, connection.session.account, more, now)
-            result = self.live.handler.handle(command, self._context(connection, now))
+                    self._rates.charge(limited, session.account, more, now)
+            result = self.live.handler.handle(command, self._context(connection))
             connection.state = after
             self.follow(connection, command.id, result, len(body), now)
         except ChatError as error:
@@ -136,7 +137,9 @@ class Requests:
 
     def follow(self, connection: Connection, request: int, result: HandlerResult, size: int, now: float) -> None:
         """Do what a handler, or the pool after it, has decided. Raises what the reader or the pool refuse with."""
-        if isinstance(result, bytes):
+        if is_entry(result):
+            self._submit(connection, request, result, size)
+        elif isinstance(result, bytes):
             self._delivery.say(connection, result)
             if connection.state is State.CLOSING:
                 self._closing.begin(connection, b"", "logged out", now)
@@ -149,11 +152,11 @@ class Requests:
         elif isinstance(result, WithToken):
             self._keep_token(connection, request, result.token)
             self._submit(connection, request, result.entry, size)
+        elif isinstance(result, PresenceRequest):
+            self._submit(connection, request, result, size)
         elif isinstance(result, Deferral):
             self._mailboxes.defer(connection, result.envelope_ids)
             self._delivery.say(connection, done(result.id))
-        elif result is not None:
-            self._submit(connection, request, result, size)
 
     def refuse(self, connection: Connection, request: int, error: ChatError, ends: bool, now: float) -> None:
         """Answer with an error; `ends`: somebody who could not be authenticated is not talked to any longer."""
@@ -182,22 +185,19 @@ class Requests:
         connection.tokens[request] = token
 
     def _submit(self, connection: Connection, request: int, entry: AnyEntry | PresenceRequest, size: int) -> None:
-        if isinstance(entry, _OPENING) and entry.fill and self._delivery.announced(entry.room) is not None:
-            entry = msgspec.structs.replace(entry, fill=False)  # this thread has the room's ring
+        if type(entry) in _OPENING and isinstance(entry, (OpenRoom, JoinRoom)):
+            if entry.fill and self._delivery.announced(entry.room) is not None:
+                entry = msgspec.structs.replace(entry, fill=False)  # this thread has the room's ring
         self._credits.count_entry(connection, size)
         self.submissions.append(Submission(connection.serial, request, entry, size))
 
-    def _context(self, connection: Connection, now: float) -> Context:
+    def _context(self, connection: Connection) -> Context:
         identity = connection.identity
         return Context(
-            connection.origin,
-            connection.state,
             connection.session,
             connection.limited,
-            connection.address,
             connection.nonce,
             b"" if identity is None else identity.leaf_hash,
-            now,
             self._delivery.announced,
         )
 

@@ -8,7 +8,6 @@ import msgspec
 
 from secure_chat.errors import NotNow
 from secure_chat.protocol.commands import AnyCommand
-from secure_chat.protocol.states import State
 from secure_chat.server.items import (
     Announcement,
     Answer,
@@ -30,17 +29,13 @@ from secure_chat.storage.entries import AnyEntry
 from secure_chat.storage.outcomes import Change, Committed
 
 
-class Context(msgspec.Struct, frozen=True):
+class Context(msgspec.Struct, frozen=True, gc=False):
     """What a handler knows of the connection that asks; made anew for each command."""
 
-    origin: Origin
-    state: State  # before the command
     session: Session | None  # in the state READY
     limited: LimitedSession | None  # in the state LIMITED
-    address: str  # the peer's, without port
     nonce: bytes  # of this connection's hello, 32; empty once it is logged in
     leaf_hash: bytes  # of the certificate that this connection was served, 32
-    now: float  # seconds, monotonic
     announced: Callable[[str], int | None]
     """The number of a room's newest event announced to this I/O thread; None: nobody here receives the room."""
 

@@ -1,6 +1,6 @@
 """What the journal may be asked to decide and write: one small type for each thing that can happen."""
 
-from typing import TypeAlias
+from typing import Final, TypeAlias, get_args
 
 import msgspec
 
@@ -314,3 +314,6 @@ AnyEntry: TypeAlias = (
     | SetAccountState
     | RevokeSessions
 )
+
+ENTRIES: Final[frozenset[type]] = frozenset(get_args(AnyEntry))
+"""All of them. To ask for the type costs a sixth of asking whether something is an instance of one of these."""

@@ -13,7 +13,7 @@ from secure_chat.limits import MAX_DEVICES_PER_USER, MAX_ENVELOPE_BYTES, MAX_FRA
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
 from secure_chat.protocol.codec import decode_command, encode
-from secure_chat.protocol.envelope_header import PADDED_SIZES, EnvelopeHeader, padded_size
+from secure_chat.protocol.envelope_header import PADDED_SIZES, EnvelopeHeader, checked_id, padded_size, route
 from secure_chat.protocol.frames import split_frames
 from tests.support.envelopes import address, envelope_between
 
@@ -108,6 +108,35 @@ def test_an_envelope_goes_only_from_its_sender_to_its_recipient(other: object) -
         header.check_route(ALICE, other)
     with pytest.raises(DirectMismatch):
         header.check_route(BOB, ALICE)
+
+
+@given(st.data(), st.sampled_from([768, 769, 1536, 16_384]), st.booleans())
+@pytest.mark.negative(11)
+def test_the_short_way_to_an_id_takes_and_refuses_what_the_long_one_does(
+    data: st.DataObject, padded: int, init: bool
+) -> None:
+    ends = st.sampled_from([ALICE, BOB, address(bytes(16), 7), address(ALICE.user_id, 8)])
+    envelope = bytearray(envelope_between(ALICE, BOB, padded=padded, init=init, envelope_id=ID))
+    place = data.draw(st.integers(0, 60))
+    envelope[place : place + 16] = data.draw(st.sampled_from([envelope[place : place + 16], bytes(16), b"\x01" * 16]))
+    whole = bytes(envelope[: data.draw(st.sampled_from([len(envelope), 59, 58, 10, 0]))])
+    sender, recipient = data.draw(ends), data.draw(ends)
+
+    def the_long_way() -> bytes:
+        header = EnvelopeHeader.parse(whole)
+        header.check_route(sender, recipient)
+        return header.envelope_id
+
+    def the_short_way() -> bytes:
+        return checked_id(whole, route(sender.user_id, sender.device_id, recipient.user_id, recipient.device_id))
+
+    answers: list[object] = []
+    for way in (the_long_way, the_short_way):
+        try:
+            answers.append(way())
+        except (EnvelopeInvalid, DirectMismatch) as error:
+            answers.append((type(error), str(error)))
+    assert answers[0] == answers[1]
 
 
 @given(st.integers(1, MAX_PADDED_BYTES))

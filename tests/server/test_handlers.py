@@ -21,7 +21,7 @@ from secure_chat.protocol.authentication import NEWEST_LOGIN_KDF, resume_token_h
 from secure_chat.protocol.codec import decode_said
 from secure_chat.protocol.events import Done, NameFacts, PongReply
 from secure_chat.protocol.frames import split_frames
-from secure_chat.protocol.states import TRANSITIONS, Role, State
+from secure_chat.protocol.states import TRANSITIONS, Role
 from secure_chat.server.authentication_requests import (
     CheckLogin,
     CheckPassphraseChange,
@@ -30,7 +30,7 @@ from secure_chat.server.authentication_requests import (
 )
 from secure_chat.server.handlers.dispatch import FUNCTIONS, Dispatcher
 from secure_chat.server.handlers.facts import ServerFacts
-from secure_chat.server.items import Deferral, HandlerResult, Origin, WithToken
+from secure_chat.server.items import Deferral, HandlerResult, WithToken
 from secure_chat.server.presence_requests import ListOnline
 from secure_chat.server.read_requests import (
     CheckPrekeys,
@@ -58,14 +58,10 @@ def facts(registration: str = "invite") -> ServerFacts:
 def context(*, announced: Callable[[str], int | None] = lambda _: None, limited: bool = False) -> Context:
     session = None if limited else Session(5, 7, b"u" * 16, "alice", Role.MEMBER)
     return Context(
-        origin=Origin(0, 1),
-        state=State.LIMITED if limited else State.READY,
         session=session,
         limited=LimitedSession(5, b"u" * 16, "alice") if limited else None,
-        address="10.0.0.1",
         nonce=b"n" * 32,
         leaf_hash=b"h" * 32,
-        now=0.0,
         announced=announced,
     )
 

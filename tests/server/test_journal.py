@@ -165,7 +165,7 @@ class World:
         """So many replies, decoded; a login's has no frame."""
         found = self.announcements(lambda some: sum(len(one.replies) for one in some) >= count, thread)
         return [
-            decode_said(reply.frame[4:]) if reply.frame else reply.outcome for one in found for reply in one.replies
+            decode_said(reply.frames[4:]) if reply.frames else reply.outcome for one in found for reply in one.replies
         ]
 
     def supervised(self, wanted: SupervisorItem) -> None:

@@ -66,7 +66,7 @@ def test_what_something_has_cost_afterwards_is_waited_for_by_the_next_of_its_kin
 def test_a_reload_counts_with_the_new_rates_from_then_on() -> None:
     rates = RateLimits(Rates(posts_per_second=1, posts_burst=1))
     rates.take(Kind.POSTS, 1, 0.0)
-    rates.rates = Rates(posts_per_second=100, posts_burst=10)
+    rates.reload(Rates(posts_per_second=100, posts_burst=10))
     rates.take(Kind.POSTS, 1, 0.1)
 
 

@@ -1,12 +1,12 @@
 """Direct messages: sealed envelopes in, acknowledgements and deferrals of those that were given out."""
 
-from secure_chat.directory.keys import DeviceId, UserId
 from secure_chat.errors import DirectMismatch
 from secure_chat.protocol import commands as c
-from secure_chat.protocol.envelope_header import Address, EnvelopeHeader
+from secure_chat.protocol.envelope_header import checked_id, route
 from secure_chat.server.handlers.facts import ServerFacts
 from secure_chat.server.items import Deferral
 from secure_chat.server.services import Context
+from secure_chat.server.session import Session
 from secure_chat.storage.entries import AcknowledgeDirect, OutgoingPart, SendDirect
 
 
@@ -16,23 +16,23 @@ def send(command: c.DirectSend, context: Context, _: ServerFacts) -> SendDirect:
     Raises `EnvelopeInvalid`, and `DirectMismatch` for an envelope that says otherwise than the session or the request.
     """
     session = context.ready
-    sender = Address(UserId(session.user_id), DeviceId(session.device))
-    recipient = UserId(command.user_id)
-    parts = tuple([_part(part, sender, recipient) for part in command.parts])
-    if len(parts) > 1:
+    if len(command.parts) == 1:
+        parts: tuple[OutgoingPart, ...] = (_part(command.parts[0], session, command.user_id),)
+    else:
+        parts = tuple([_part(part, session, command.user_id) for part in command.parts])
         _check_distinct(parts)
     return SendDirect(session.account, session.device, command.user_id, parts)
 
 
-def _part(part: c.DirectPart, sender: Address, recipient: UserId) -> OutgoingPart:
-    envelope, device = part.envelope, DeviceId(part.device_id)
+def _part(part: c.DirectPart, session: Session, recipient: bytes) -> OutgoingPart:
+    envelope, device = part.envelope, part.device_id
     if bool(envelope) is bool(part.omitted):
         raise DirectMismatch("A device gets an envelope or the reason why there is none.")
     if not envelope:
         return OutgoingPart(device)
-    header = EnvelopeHeader.parse(envelope)
-    header.check_route(sender, Address(recipient, device))
-    return OutgoingPart(device, header.envelope_id, envelope)
+    return OutgoingPart(
+        device, checked_id(envelope, route(session.user_id, session.device, recipient, device)), envelope
+    )
 
 
 def _check_distinct(parts: tuple[OutgoingPart, ...]) -> None:
