@@ -18,7 +18,7 @@ def test_a_reply_says_what_has_become_of_its_request() -> None:
         (Numbered("lobby", 3, 7), e.Accepted(5, "lobby", 3, 7)),
         (DirectTaken(7), e.DirectAccepted(5, 7)),
         (Settled("bob"), e.Done(5)),
-        (InviteKept(b"h" * 32, 9), e.InviteMade(5, 9)),
+        (InviteKept(9), e.InviteMade(5, 9)),
     ):
         [body] = split_frames(acknowledge(5, outcome))
         assert decode_said(body) == said
