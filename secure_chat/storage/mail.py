@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from secure_chat.storage.database import Database
-from secure_chat.storage.mail_state import DeviceKey, MailState, Pair, Place, SentEnvelope, lessen
+from secure_chat.storage.mail_state import MailState, Pair, Place, lessen
 from secure_chat.storage.outcomes import MailArrived
 from secure_chat.storage.queries import direct as queries
 from secure_chat.storage.records import Mail
+from secure_chat.storage.sent_envelopes import DeviceKey, SentEnvelope
 from secure_chat.storage.statements import Value
 
 DIGEST_BYTES: Final = 16
@@ -74,7 +75,7 @@ class MailDraft:
         """What this device has sent under this id, in this batch or in the last 48 hours."""
         own = self._sent.get(sender)
         sent = None if own is None else own.get(envelope_id)
-        return self._state.sent(sender, envelope_id, self._database) if sent is None else sent
+        return self._state.sent.find(sender, envelope_id, self._database) if sent is None else sent
 
     def has_written(self, sender: int, recipient: int) -> bool:
         """Whether the first account has ever sent the second one anything."""
@@ -213,7 +214,7 @@ class MailDraft:
         for sender, size in self._bytes_of.items():
             state.set_bytes_of(sender, size)
         for device, sent in self._sent.items():
-            state.add_sent(device, sent)
+            state.sent.add(device, sent)
         if self._pairs:
             state.know_pairs(self._pairs)
         return [MailArrived(*recipient, tuple(mail)) for recipient, mail in self._arrived.items()]

@@ -31,7 +31,7 @@ class MailExpiry:
         """One transaction for each table, of at most `SWEEP_ROWS` rows."""
         most = (
             self._end_old_mail(now_ms - MAILBOX_DAYS * DAY_MS),
-            self._forget_ids(now_ms - DIRECT_REPEAT_HOURS * HOUR_MS),
+            self._mail.sent.forget(now_ms - DIRECT_REPEAT_HOURS * HOUR_MS, self._database),
             self._forget_rows(now_ms),
         )
         self.going_on = max(most) >= SWEEP_ROWS
@@ -45,18 +45,6 @@ class MailExpiry:
         for account, device, envelope_id, mail_id, sender, size in rows:  # the disk has it
             self._mail.mail_has_ended((account, device), envelope_id, mail_id, sender, size)
         return len(rows)
-
-    def _forget_ids(self, before: int) -> int:
-        """Of envelopes in the log that nobody sends again."""
-        with self._database.transaction():
-            mark = self._database.one(queries.MARK)
-            logged = self._database.all(queries.LOGGED_AFTER, mark=mark[0] if mark else 0, rows=SWEEP_ROWS)
-            old = [row for row in logged if row[4] < before]
-            if old:
-                self._database.insert_many(queries.FORGET_SENT, [(*row[:3], before) for row in old])
-                self._database.execute(queries.SET_MARK, row=old[-1][3])
-        self._mail.forget_ids(((row[0], row[1]), row[2]) for row in old)
-        return len(old)
 
     def _forget_rows(self, now_ms: int) -> int:
         with self._database.transaction():

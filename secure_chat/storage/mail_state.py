@@ -1,31 +1,20 @@
-"""What the journal knows of mailboxes by heart: how much waits, where each envelope lies, which ids were sent.
+"""What the journal knows of mailboxes by heart: how much waits of whom, and where each envelope lies.
 
 It is what the disk holds, no more: changed only once the disk has it, by `MailDraft` or by maintenance.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
-from secure_chat.limits import MAX_KNOWN_ENVELOPES, MAX_KNOWN_PAIRS, MAX_KNOWN_PLACES, SWEEP_ROWS
+from secure_chat.limits import MAX_KNOWN_PAIRS, MAX_KNOWN_PLACES, SWEEP_ROWS
 from secure_chat.storage.database import Database
 from secure_chat.storage.queries import direct as queries
-from secure_chat.storage.statements import Statement
+from secure_chat.storage.sent_envelopes import ALL_ROWS, DeviceKey, SentEnvelopes, mark_of
 
-_ALL_ROWS: Final = -1
-
-DeviceKey: TypeAlias = tuple[int, int]
-"""An account's row number and the number of one of its devices."""
 Pair: TypeAlias = tuple[int, int]
 """The account that has written, and the one that it has written to."""
-
-
-class SentEnvelope(msgspec.Struct, frozen=True, gc=False):
-    """An envelope that was taken before: a digest of its bytes, and when that was."""
-
-    digest: bytes  # 16
-    time: int  # milliseconds since 1970 UTC
 
 
 class Place(msgspec.Struct, frozen=True, gc=False):
@@ -38,8 +27,8 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 
 class MailState:
-    """How much waits by mailbox and sender, where it lies, the newest number; and, so that most requests need no look
-    at the disk, ids of envelopes and pairs that have corresponded.
+    """How much waits by mailbox and sender, where it lies, what was sent, the newest number; and, so that most requests
+    need no look at the disk, pairs that have corresponded.
     """
 
     def __init__(self, database: Database) -> None:
@@ -48,22 +37,14 @@ class MailState:
         self.bytes_of: dict[int, int] = {}  # of frames waiting in all mailboxes together, by sender's account
         self.places: dict[DeviceKey, dict[bytes, Place]] = {}  # of what is numbered above `placed`, all of it
         self.known_places = 0  # how many ids these are
-        self.placed = _mark(database, queries.PLACED)  # up to here places are in their table
-        self.recent: dict[DeviceKey, dict[bytes, SentEnvelope]] = {}  # by sender; not in their table yet
-        self.recent_ids = 0  # how many these are
-        self.envelope_ids = _known_ids(database)  # in their table, by sender; None: more than are remembered
+        self.placed = mark_of(database, queries.PLACED)  # up to here places are in their table
+        self.sent = SentEnvelopes(database)
         self.pairs: set[Pair] = set()  # not all of them
         for account, device, sender, count, size in database.all(queries.WAITING):
             self.waiting.setdefault((account, device), {})[sender] = count
             self.bytes_of[sender] = self.bytes_of.get(sender, 0) + size
-        for account, device, envelope_id, *place in database.all(
-            queries.PLACES_AFTER, mark=self.placed, rows=_ALL_ROWS
-        ):
+        for account, device, envelope_id, *place in database.all(queries.PLACES_AFTER, mark=self.placed, rows=ALL_ROWS):
             self.add_places((account, device), [(envelope_id, Place(*place))])
-        for account, device, envelope_id, digest, time in database.all(
-            queries.IN_THE_LOG, mark=_mark(database, queries.MOVED)
-        ):
-            self.add_sent((account, device), {envelope_id: SentEnvelope(digest, time)})
         rows = (database.one(queries.NEWEST), database.one(queries.MARK))
         self.newest: int = max(row[0] for row in (*rows, (0,)) if row)  # a number is never used again
 
@@ -154,51 +135,6 @@ class MailState:
         else:
             self.bytes_of.pop(sender, None)
 
-    # --- ids of sent envelopes ---------------------------------------------------------------------
-
-    def sent(self, sender: DeviceKey, envelope_id: bytes, database: Database) -> SentEnvelope | None:
-        """What this device has sent under this id in the last 48 hours."""
-        sent = self.recent.get(sender, {}).get(envelope_id)
-        if sent is not None:
-            return sent
-        if self.envelope_ids is not None and envelope_id not in self.envelope_ids.get(sender, ()):
-            return None
-        account, device = sender
-        row = database.one(queries.SENT, account=account, device_id=device, envelope_id=envelope_id)
-        return SentEnvelope(*row) if row else None
-
-    def add_sent(self, sender: DeviceKey, sent: Mapping[bytes, SentEnvelope]) -> None:
-        """The disk has these in its log."""
-        recent = self.recent.setdefault(sender, {})
-        before = len(recent)
-        recent.update(sent)
-        self.recent_ids += len(recent) - before
-
-    def move_ids(self, database: Database) -> None:
-        """Put the ids that are in the log alone into their table, in a transaction of its own.
-
-        A table of random ids takes a page for each of its rows; many at a time share some.
-        """
-        with database.transaction():
-            mark = _mark(database, queries.MOVED)
-            database.execute(queries.MOVE, mark=mark)
-            database.execute(queries.FORGET_DIGESTS, mark=mark)
-            database.execute(queries.SET_MOVED, row=self.newest)
-        ids = self.envelope_ids
-        if ids is not None:
-            for sender, recent in self.recent.items():
-                ids.setdefault(sender, set()).update(recent)
-            if sum(map(len, ids.values())) > MAX_KNOWN_ENVELOPES:
-                self.envelope_ids = None
-        self.recent.clear()
-        self.recent_ids = 0
-
-    def forget_ids(self, sent: Iterable[tuple[DeviceKey, bytes]]) -> None:
-        """These are sent no more, each by this sender."""
-        if self.envelope_ids is not None:
-            for sender, envelope_id in sent:
-                self.envelope_ids.get(sender, set()).discard(envelope_id)
-
     # --- who has written to whom -------------------------------------------------------------------
 
     def know_pairs(self, pairs: set[Pair]) -> None:
@@ -223,18 +159,3 @@ def _without(place: Place, mail_id: int) -> Place | None:
         return place.other
     other = None if place.other is None else _without(place.other, mail_id)
     return Place(place.mail_id, place.sender, place.size, other)
-
-
-def _mark(database: Database, query: Statement) -> int:
-    row = database.one(query)
-    return row[0] if row else 0
-
-
-def _known_ids(database: Database) -> dict[DeviceKey, set[bytes]] | None:
-    rows = database.all(queries.SENT_IDS, rows=MAX_KNOWN_ENVELOPES + 1)
-    if len(rows) > MAX_KNOWN_ENVELOPES:
-        return None
-    ids: dict[DeviceKey, set[bytes]] = {}
-    for account, device, envelope_id in rows:
-        ids.setdefault((account, device), set()).add(envelope_id)
-    return ids

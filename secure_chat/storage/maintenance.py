@@ -47,8 +47,8 @@ class Maintenance:
         if self._mail.knows_too_many:
             self._mail.put_places_away(self._database)
             return idle
-        if self._mail.recent_ids >= (MOVE_AFTER_IDLE if idle else MOVE_AFTER):
-            self._mail.move_ids(self._database)
+        if self._mail.sent.knows_too_many:
+            self._mail.sent.move(self._database)
             return idle
         if self._merge_is_due(idle=idle):
             self._merge()
@@ -79,7 +79,6 @@ class Maintenance:
             if now_ms - self._swept_at < SWEEP_EVERY_MS:
                 return False
             self._sent_ids.move()  # only the tables are swept
-            self._mail.move_ids(self._database)
             self._database.shorten_log()
             self._swept_at = now_ms
         with self._database.transaction():

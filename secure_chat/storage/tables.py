@@ -150,10 +150,11 @@ direct_log: Final = Table(
     Column("size", Integer, nullable=False),  # of the envelope: one of some dozens, that of the padding
     Column("sent", BigInteger, nullable=False),
     Column("delivered", BigInteger),  # when the device acknowledged it
-    Column("digest", LargeBinary(16)),  # of the envelope, until its id is moved to `sent_envelopes`
+    Column("digest", LargeBinary(16)),  # of the envelope, as long as its id is known by heart
 )
 
-# Envelopes by the id that their sender gave them, so that a repeat is known from another use of the id.
+# Envelopes by the id that their sender gave them, so that a repeat is known from another use of the id: of the log's
+# rows up to the mark "moved_envelopes". Of those after it the journal knows them by heart.
 sent_envelopes: Final = Table(
     "sent_envelopes",
     metadata,

@@ -6,9 +6,10 @@ import sqlite3
 from secure_chat.protocol.envelope_header import EnvelopeHeader
 from secure_chat.storage.database import DATABASE_NAME
 from secure_chat.storage.entries import AcknowledgeDirect, ClaimPrekeys, OutgoingPart, PublishPrekeys, SendDirect
-from secure_chat.storage.mail_state import DeviceKey, MailState, Place
+from secure_chat.storage.mail_state import MailState, Place
 from secure_chat.storage.outcomes import Committed, DirectTaken, MailArrived
 from secure_chat.storage.records import Mail
+from secure_chat.storage.sent_envelopes import DeviceKey
 from tests.storage.opened import Member, Opened
 from tests.support.envelopes import address, envelope_between
 
@@ -69,10 +70,7 @@ def assert_known_by_heart(opened: Opened) -> None:
     assert mail.bytes_of == fresh.bytes_of
     assert _numbers(mail) == _numbers(fresh)
     assert (mail.known_places, mail.placed) == (fresh.known_places, fresh.placed)
-    assert {sender: sent for sender, sent in mail.recent.items() if sent} == fresh.recent
-    assert mail.recent_ids == fresh.recent_ids
-    if mail.envelope_ids is not None and fresh.envelope_ids is not None:
-        assert {sender: ids for sender, ids in mail.envelope_ids.items() if ids} == fresh.envelope_ids
+    assert (mail.sent.known, mail.sent.count) == (fresh.sent.known, fresh.sent.count)
     connection = sqlite3.connect(f"file:{opened.directory / DATABASE_NAME}?mode=ro", uri=True)
     try:
         away = connection.execute(

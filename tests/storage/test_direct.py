@@ -28,7 +28,7 @@ from secure_chat.storage.outcomes import (
 from secure_chat.storage.queries import direct as queries
 from tests.storage.letters import acknowledge, arrived, mailbox, part, send, sent, waiting_ids
 from tests.storage.opened import Opened, login, post, replacement
-from tests.storage.test_maintenance import count
+from tests.storage.test_maintenance import count, settle
 
 UNENCODABLE = "\ud800"
 
@@ -224,7 +224,7 @@ def test_two_envelopes_of_one_message_with_one_id_are_refused(opened: Opened) ->
 
 
 def test_more_ids_than_are_remembered_change_nothing(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mail_module, "MAX_KNOWN_ENVELOPES", 3)
+    monkeypatch.setattr("secure_chat.storage.sent_envelopes.MAX_KNOWN_ENVELOPES", 3)
     monkeypatch.setattr(mail_module, "MAX_KNOWN_PLACES", 2)
     monkeypatch.setattr(mail_module, "MAX_KNOWN_PAIRS", 1)
     alice, bob = opened.register("alice"), opened.register("bob")
@@ -239,12 +239,12 @@ def test_more_ids_than_are_remembered_change_nothing(opened: Opened, monkeypatch
     assert opened.commit(*entries).outcomes == first
     opened.commit(acknowledge(bob, *waiting_ids(opened, bob)))
     assert mailbox(opened, bob) == []
-    assert opened.store._mail.envelope_ids is None
+    assert opened.store._mail.sent.count == 0
 
 
 def move_ids(opened: Opened) -> None:
-    """As maintenance does."""
-    opened.store._mail.move_ids(opened.store._database)
+    """As maintenance does when there are very many."""
+    opened.store._mail.sent.move(opened.store._database)
 
 
 @pytest.mark.parametrize("is_reopened", [False, True])
@@ -276,21 +276,28 @@ def test_a_repeat_is_known_from_the_log_and_then_from_the_table_to_which_its_id_
     assert count(opened, "SELECT count(*) FROM sent_envelopes") == 2
 
 
-def test_ids_are_moved_when_there_are_many_and_fewer_when_there_is_nothing_else_to_do(
+def test_ids_are_moved_when_there_are_more_than_are_known_by_heart_and_the_oldest_first(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("secure_chat.storage.maintenance.MOVE_AFTER", 5)
-    monkeypatch.setattr("secure_chat.storage.maintenance.MOVE_AFTER_IDLE", 3)
+    monkeypatch.setattr("secure_chat.storage.sent_envelopes.MAX_KNOWN_ENVELOPES", 5)
+    monkeypatch.setattr("secure_chat.storage.sent_envelopes.MOVE_ROWS", 2)
     alice, bob = opened.register("alice"), opened.register("bob")
-    opened.commit(*(send(alice, bob) for _ in range(4)))
+    entries = [send(alice, bob) for _ in range(8)]
+    first = opened.commit(*entries[:5]).outcomes
+    settle(opened)
+    assert count(opened, "SELECT count(*) FROM sent_envelopes") == 0
+    first += opened.commit(*entries[5:]).outcomes
     opened.store.maintain(opened.now, idle=False)
-    assert opened.store._mail.recent_ids == 4
-    while opened.store.maintain(opened.now, idle=True):
-        pass
-    assert opened.store._mail.recent_ids == 0
-    opened.commit(*(send(alice, bob) for _ in range(5)))
+    assert count(opened, "SELECT count(*) FROM sent_envelopes") == 2
     opened.store.maintain(opened.now, idle=False)
-    assert opened.store._mail.recent_ids == 0
+    opened.store.maintain(opened.now, idle=False)
+
+    assert count(opened, "SELECT count(*) FROM sent_envelopes") == 4
+    assert opened.store._mail.sent.count == 4
+    opened.now += 1000
+    assert opened.commit(*entries).outcomes == first
+    opened.reopen()
+    assert opened.commit(*entries).outcomes == first
 
 
 # --- the bound of a sender -------------------------------------------------------------------------

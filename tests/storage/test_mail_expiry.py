@@ -3,12 +3,15 @@
 import itertools
 import sqlite3
 
+import pytest
+
 from secure_chat.errors import ClientIdReused
 from secure_chat.limits import (
     DAY_MS,
     DIRECT_LOG_DAYS,
     DIRECT_REPEAT_HOURS,
     MAILBOX_DAYS,
+    MAX_KNOWN_ENVELOPES,
     SPENT_PREKEY_DAYS,
     SWEEP_ROWS,
 )
@@ -17,6 +20,15 @@ from secure_chat.storage.outcomes import DirectTaken, PrekeysKept
 from tests.storage.letters import acknowledge, claim, mailbox, one_time_prekeys, part, send, sent, upload, waiting_ids
 from tests.storage.opened import HOUR_MS, Opened
 from tests.storage.test_maintenance import count, settle
+
+by_heart_or_not = pytest.mark.parametrize("most", [MAX_KNOWN_ENVELOPES, 0], ids=["by heart", "from the table"])
+
+
+def known_ids(opened: Opened) -> int:
+    """How many envelopes the store can tell a repeat of; the log keeps digests of no others."""
+    by_heart = opened.store._mail.sent.count
+    assert count(opened, "SELECT count(*) FROM direct_log WHERE digest IS NOT NULL") == by_heart
+    return by_heart + count(opened, "SELECT count(*) FROM sent_envelopes")
 
 
 def test_mail_ends_after_30_days_and_not_before(opened: Opened) -> None:
@@ -38,7 +50,11 @@ def test_mail_ends_after_30_days_and_not_before(opened: Opened) -> None:
     assert opened.store._mail.places == {}
 
 
-def test_a_repeat_is_known_for_48_hours_and_not_for_ever(opened: Opened) -> None:
+@by_heart_or_not
+def test_a_repeat_is_known_for_48_hours_and_not_for_ever(
+    opened: Opened, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secure_chat.storage.sent_envelopes.MAX_KNOWN_ENVELOPES", most)
     alice, bob = opened.register("alice"), opened.register("bob")
     entries = [send(alice, bob) for _ in range(3)]
     first = opened.commit(*entries).outcomes
@@ -54,14 +70,18 @@ def test_a_repeat_is_known_for_48_hours_and_not_for_ever(opened: Opened) -> None
     opened.now += SWEEP_EVERY_MS
     settle(opened)
 
-    assert count(opened, "SELECT count(*) FROM sent_envelopes") == 1
+    assert known_ids(opened) == 1
     assert opened.outcome(entries[0]) == DirectTaken(opened.now)
     opened.reopen()
     assert opened.outcome(entries[1]) == DirectTaken(opened.now)
     assert opened.outcome(last) == DirectTaken(opened.now - SWEEP_EVERY_MS)
 
 
-def test_an_id_that_two_have_used_is_forgotten_of_each_in_its_time(opened: Opened) -> None:
+@by_heart_or_not
+def test_an_id_that_two_have_used_is_forgotten_of_each_in_its_time(
+    opened: Opened, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("secure_chat.storage.sent_envelopes.MAX_KNOWN_ENVELOPES", most)
     alice, mallory, bob = (opened.register(name) for name in ("alice", "mallory", "bob"))
     first = send(mallory, bob)
     envelope_id = first.parts[0].envelope_id
@@ -74,13 +94,14 @@ def test_an_id_that_two_have_used_is_forgotten_of_each_in_its_time(opened: Opene
     opened.now += SWEEP_EVERY_MS
     settle(opened)
 
-    assert count(opened, "SELECT count(*) FROM sent_envelopes") == 1
+    assert known_ids(opened) == 1
     assert opened.outcome(second) == accepted
     other = send(alice, bob, part(alice, bob, envelope_id=envelope_id))
     assert isinstance(opened.refusal(other), ClientIdReused)
 
 
-def test_everything_goes_in_small_steps_and_then_there_is_rest(opened: Opened) -> None:
+def test_everything_goes_in_small_steps_and_then_there_is_rest(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secure_chat.storage.sent_envelopes.MAX_KNOWN_ENVELOPES", 0)
     alice, bob = opened.register("alice"), opened.register("bob")
     size = 2 * SWEEP_ROWS + 100
     for start in range(0, size, 100):
@@ -117,7 +138,7 @@ def test_after_everything_has_gone_numbers_go_on_and_ids_are_swept_again(opened:
     assert [mail.mail_id for mail in mailbox(opened, bob)] == [last + 1]
     opened.now += 3 * DAY_MS
     settle(opened)
-    assert count(opened, "SELECT count(*) FROM sent_envelopes") == 0
+    assert known_ids(opened) == 0
 
 
 def test_traces_of_one_time_prekeys_go_after_60_days(opened: Opened) -> None:

@@ -13,9 +13,9 @@ from secure_chat.protocol.events import DirectEnvelope
 from secure_chat.storage.draft import Draft, Lane
 from secure_chat.storage.entries import AcknowledgeDirect, OutgoingPart, SendDirect
 from secure_chat.storage.mail import DIGEST_BYTES
-from secure_chat.storage.mail_state import SentEnvelope
 from secure_chat.storage.outcomes import DirectFull, DirectStale, DirectTaken, MailGone, Settled
 from secure_chat.storage.queries import people as queries
+from secure_chat.storage.sent_envelopes import SentEnvelope
 from secure_chat.storage.state import Account
 
 

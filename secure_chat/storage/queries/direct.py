@@ -39,20 +39,6 @@ NEWEST: Final = compiled(
         )
     )
 )
-SENT_IDS: Final = compiled(
-    select(sent_envelopes.c.account, sent_envelopes.c.device_id, sent_envelopes.c.envelope_id).limit(parameter("rows"))
-)
-
-IN_THE_LOG: Final = compiled(
-    select(
-        direct_log.c.sender,
-        direct_log.c.sender_device_id,
-        direct_log.c.envelope_id,
-        direct_log.c.digest,
-        direct_log.c.sent,
-    ).where(direct_log.c.id > parameter("mark"))
-)
-
 # --- what it writes and looks up -------------------------------------------------------------------
 
 ADD_MAIL: Final = insertion(mailboxes)
@@ -87,7 +73,7 @@ HAS_WRITTEN: Final = compiled(
 ADD_CORRESPONDENT: Final = insertion(correspondents)
 FORGET_CORRESPONDENTS: Final = compiled(delete(correspondents).where(correspondents.c.sender == parameter("sender")))
 
-# --- ids on their way from the log to their table, many at a time -----------------------------------
+# --- ids that are not known by heart any more, many at a time ------------------------------------------
 
 MOVED: Final = compiled(select(marks.c.row).where(marks.c.name == "moved_envelopes"))
 SET_MOVED: Final = compiled(
@@ -105,11 +91,15 @@ MOVE: Final = compiled(
             direct_log.c.digest,
             direct_log.c.sent,
         )
-        .where(direct_log.c.id > parameter("mark"))
+        .where(direct_log.c.id > parameter("mark"), direct_log.c.id <= parameter("last"))
         .order_by(direct_log.c.sender, direct_log.c.sender_device_id, direct_log.c.envelope_id),
     )
 )
-FORGET_DIGESTS: Final = compiled(update(direct_log).where(direct_log.c.id > parameter("mark")).values(digest=null()))
+FORGET_DIGESTS: Final = compiled(
+    update(direct_log)
+    .where(direct_log.c.id > parameter("mark"), direct_log.c.id <= parameter("last"), direct_log.c.digest.is_not(None))
+    .values(digest=null())
+)
 
 # --- places that are not known by heart any more -----------------------------------------------------
 
@@ -171,7 +161,12 @@ SET_MARK: Final = compiled(
 )
 LOGGED_AFTER: Final = compiled(
     select(
-        direct_log.c.sender, direct_log.c.sender_device_id, direct_log.c.envelope_id, direct_log.c.id, direct_log.c.sent
+        direct_log.c.sender,
+        direct_log.c.sender_device_id,
+        direct_log.c.envelope_id,
+        direct_log.c.id,
+        direct_log.c.sent,
+        direct_log.c.digest,
     )
     .where(direct_log.c.id > parameter("mark"))
     .order_by(direct_log.c.id)
