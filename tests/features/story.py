@@ -12,6 +12,7 @@ from tests.features.own_secrets import secrets_of
 from tests.features.team import Team
 from tests.support.cheap_client import vaults_below_the_floor
 from tests.support.client_people import cheap_login_derivation
+from tests.support.running_core import eventually
 from tests.support.wire_client import client_id
 from tests.tools.calls import Done, ended
 
@@ -49,6 +50,10 @@ def tell(team: Team) -> Story:
         story.done["login"] = machine.run("login", typed=f"{NAME}\n{PASSPHRASE}\n", at_hand=False)
         story.done["wrong login"] = ended(process)
     story.kept_back["wrong passphrase"] = WRONG_PASSPHRASE.encode()
+    failed = f"failed login as {NAME}"
+    eventually(  # the log has a thread of its own, which may be behind
+        lambda: failed in team.log and failed in "".join(team.server.errors), "the failed login is logged"
+    )
     _note_secrets(story)
     with team.wire(WITNESS) as witness:
         witness.post(ROOM, SAID, client_id(1, 1))

@@ -13,6 +13,7 @@ from secure_chat.protocol import events as e
 from tests.features.machine import CLIENT
 from tests.features.team import Team, running_team
 from tests.support.pseudo_terminal import TerminalProcess
+from tests.support.running_core import eventually
 from tests.support.wire_client import WireClient
 
 CTRL_C, CTRL_D = "\x03", "\x04"
@@ -40,7 +41,12 @@ def leave(team: Team, ways: dict[str, tuple[Callable[[TerminalProcess], None], i
             assert terminal.end() == code, way
             assert terminal.echoes(), f"{way}: what is typed next would not be seen"
             wait_until_gone(walter, name)
-            assert f"{name} has left (closed)" in team.log, f"{way}: the server was not told"
+            wait_until_logged(team, f"{name} has left (closed)")  # the server was told
+
+
+def wait_until_logged(team: Team, words: str) -> None:
+    """The log has a thread of its own, which may be behind."""
+    eventually(lambda: words in team.log, f"the log says {words!r}")
 
 
 def wait_until_gone(witness: WireClient, name: str) -> None:

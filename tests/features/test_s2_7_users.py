@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from secure_chat.protocol import events as e
 from tests.features.team import running_team
 
 
 def test_s2_7_users_lists_who_is_online(tmp_path: Path) -> None:
-    with running_team(tmp_path, ["alice", "bob", "carol"]) as team, team.wire("bob"):
+    with running_team(tmp_path, ["alice", "bob", "carol"]) as team, team.wire("bob") as bob:
+        bob.open("lobby")
         with team.machine("alice").at_terminal() as alice:
             alice.expect_text("#lobby >")
             alice.enter("/users")
@@ -14,8 +16,8 @@ def test_s2_7_users_lists_who_is_online(tmp_path: Path) -> None:
             with team.wire("carol"):
                 alice.enter("/users")
                 alice.expect(r"3 online:\s+alice .*\s+bob .*\s+carol +member +online\s")
+            bob.wait(lambda said: isinstance(said, e.Presence) and "carol" in said.offline)
             alice.expect_text("#lobby >")
-            assert "carol" in alice.shown
             alice.enter("/quit")
             assert alice.end() == 0
         listed = team.machine("alice").done("users", "--json").objects
