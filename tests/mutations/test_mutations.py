@@ -16,6 +16,7 @@ PATIENCE_SECONDS: Final = 120.0
 FAILED: Final = 1  # pytest's own exit code: tests ran, and some failed
 WANTED: Final = 12
 EVERY: Final = 9  # of them is taken away in CI, all by `make test-long`: each is a run of its own
+BEING_COMPILED: Final = shutil.ignore_patterns("*.pyc.*")  # gone in a moment, when it has its own name
 TREES: Final = ("secure_chat", "tests", "tools")
 
 
@@ -24,7 +25,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project, to be spoiled."""
     place = tmp_path_factory.mktemp("copy")
     for tree in TREES:
-        shutil.copytree(ROOT / tree, place / tree, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / tree, place / tree, ignore=BEING_COMPILED)  # compiled but for what is spoiled
     shutil.copy(ROOT / "pyproject.toml", place)
     return place
 
