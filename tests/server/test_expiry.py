@@ -4,11 +4,15 @@ import contextlib
 import itertools
 import socket
 import time
+from types import SimpleNamespace
+
+import pytest
 
 from secure_chat.errors import AuthenticationFailed
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
 from secure_chat.protocol.codec import encode
+from secure_chat.server import io_thread
 from secure_chat.server.io_thread import IoConfiguration
 from secure_chat.server.services import Store
 from tests.support.held_pool import LOGIN, HeldPool, limited, with_pool
@@ -16,6 +20,36 @@ from tests.support.installation import HOST, Installation
 from tests.support.raw_connection import RawConnection
 from tests.support.running_core import CoreOptions, GatedStore, RunningCore, eventually, gated, with_durations
 from tests.support.wire_client import PATIENCE_SECONDS, WireClient, client_id
+
+NEVER = 1e6  # a deadline that no test is about
+HONEST = 60.0  # a deadline that is kept on any machine: what passes it, jumps
+
+
+class JumpingClock:
+    """The clock of the I/O threads: goes on as the machine's does, and jumps when a test says so."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return time.monotonic() + self._ahead
+
+    def jump(self, seconds: float) -> None:
+        """So much time has passed at once; a thread that waits notices it when it wakes."""
+        self._ahead += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
+    made = JumpingClock()
+    monkeypatch.setattr(io_thread, "time", SimpleNamespace(monotonic=made.monotonic))
+    return made
+
+
+def wake(core: RunningCore) -> None:
+    """Have the I/O thread turn, and look at every deadline: it welcomes a connection, and sees it go."""
+    core.connect().close()
 
 
 def options(**seconds: float) -> CoreOptions:
@@ -48,7 +82,8 @@ def test_a_dripped_handshake_ends_with_the_handshakes_time(core_installation: In
             if is_closed(dripper.socket):
                 break
             if at < len(hello) - 1:
-                dripper.socket.send(hello[at : at + 1])
+                with contextlib.suppress(ConnectionError):  # closed since it was looked at
+                    dripper.socket.send(hello[at : at + 1])
             assert time.monotonic() - started < PATIENCE_SECONDS
 
 
@@ -76,13 +111,16 @@ def test_other_questions_do_not_put_the_login_off(core_installation: Installatio
         assert time.monotonic() - started < PATIENCE_SECONDS, "questions have kept the connection open"
 
 
-def test_waiting_for_the_pool_does_not_count(core_installation: Installation) -> None:
+def test_waiting_for_the_pool_does_not_count(core_installation: Installation, clock: JumpingClock) -> None:
     pools: list[HeldPool] = []
     chosen = with_pool(pools.append)
-    chosen.io = with_durations(IoConfiguration(), login=0.2)
+    chosen.io = with_durations(IoConfiguration(), login=HONEST, idle=NEVER)
     with RunningCore(core_installation, chosen) as core, core.connect() as client:
         client.send(LOGIN)
-        assert not client.pump(0.8), "something was said to who only waits"
+        eventually(lambda: bool(pools[0].waiting), "the login has arrived")
+        clock.jump(2 * HONEST)
+        wake(core)
+        assert not client.pump(0.1), "something was said to who only waits"
         pools[0].answer(AuthenticationFailed())
         reply = client.answer_to(1)
         assert isinstance(reply, e.Failure)
@@ -101,34 +139,50 @@ def test_who_may_only_recover_has_a_time_for_it(core_installation: Installation)
         ends_with(client, "deadline.passed")
 
 
-def test_a_frame_that_does_not_end_ends_its_connection_however_it_is_dripped(core_installation: Installation) -> None:
-    with RunningCore(core_installation, options(frame=0.4)) as core, core.connect_as("alice") as client:
+def test_a_frame_that_does_not_end_ends_its_connection_however_it_is_dripped(
+    core_installation: Installation, clock: JumpingClock
+) -> None:
+    with (
+        RunningCore(core_installation, options(frame=HONEST, idle=NEVER)) as core,
+        core.connect_as("alice") as client,
+    ):
         frame = encode(c.RoomPost(5, "team", bytes(16), "x" * 4000))
-        client.tls.sendall(frame[:100])
+        client.tls.sendall(encode(c.Ping(4)) + frame[:100])
+        assert isinstance(client.answer_to(4), e.PongReply)  # so what followed in one record has been read as well
         for at in range(100, 104):
-            assert not client.pump(0.05)
+            clock.jump(HONEST / 8)
+            wake(core)
+            assert not client.pump(0.01)
             client.tls.sendall(frame[at : at + 1])
+        clock.jump(HONEST * 3 / 4)  # more than is left of the frame's time, less than the last byte's would be
+        wake(core)
         ends_with(client, "deadline.passed")
 
 
-def test_frames_that_end_have_each_its_own_time(core_installation: Installation) -> None:
-    with RunningCore(core_installation, options(frame=0.5)) as core, core.connect_as("alice") as client:
-        stream = b"".join(encode(c.Ping(number)) for number in range(100, 120))
-        for at in range(0, len(stream), 15):  # every piece but the last ends within a frame
-            client.tls.sendall(stream[at : at + 15])
-            client.pump(0.06)
-        assert isinstance(client.answer_to(119), e.PongReply)
-
-
-def test_who_is_idle_is_asked_and_whoever_answers_stays(core_installation: Installation) -> None:
+def test_frames_that_end_have_each_its_own_time(core_installation: Installation, clock: JumpingClock) -> None:
     with (
-        RunningCore(core_installation, options(idle=0.2, pong=1.0)) as core,
+        RunningCore(core_installation, options(frame=HONEST, idle=NEVER)) as core,
+        core.connect_as("alice") as client,
+    ):
+        pings = [encode(c.Ping(number)) for number in range(100, 120)]
+        client.tls.sendall(pings[0][:-1])  # every piece ends within a frame, but the last
+        for number, following in enumerate([*pings[1:], b"x"], start=100):
+            client.tls.sendall(pings[number - 100][-1:] + following[:-1])
+            assert isinstance(client.answer_to(number), e.PongReply)
+            clock.jump(HONEST / 2)
+            wake(core)
+
+
+def test_who_is_idle_is_asked_and_whoever_answers_stays(core_installation: Installation, clock: JumpingClock) -> None:
+    with (
+        RunningCore(core_installation, options(idle=0.2, pong=HONEST)) as core,
         RawConnection(core_installation, core.port) as client,
     ):
         client.log_in("alice")
         for _ in range(4):
             (ping,) = client.wait_for(1)
             assert isinstance(ping, e.PingEvent)
+            clock.jump(HONEST / 2)
             client.send(c.Pong(ping.id))
 
 
@@ -178,24 +232,30 @@ def test_who_takes_nothing_while_something_waits_is_left_and_the_others_have_eve
                 assert first.number == last_seen + 1
 
 
-def test_while_a_connection_is_not_read_its_clocks_stand_still(core_installation: Installation) -> None:
+def test_while_a_connection_is_not_read_its_clocks_stand_still(
+    core_installation: Installation, clock: JumpingClock
+) -> None:
     stores: list[GatedStore] = []
 
     def wrap(store: Store) -> GatedStore:
         stores.append(GatedStore(store))
         return stores[0]
 
-    chosen = options(frame=1.5, busy=100.0)
+    chosen = options(frame=HONEST, busy=NEVER, idle=NEVER)
     chosen.wrap_store = wrap
     with RunningCore(core_installation, chosen) as core, core.connect_as("alice") as client:
         posts = [c.RoomPost(number, "team", client_id(92, number), "x") for number in range(100, 140)]
         last = encode(posts[-1])
         with gated(core, stores[0]):
             client.tls.sendall(b"".join(map(encode, posts[:-1])) + last[:20])
-            while client.pump(2.0):  # longer than any deadline; nothing but what was said before may come
+            wake(core)  # and have it read what it will
+            clock.jump(2 * HONEST)
+            wake(core)
+            while client.pump(0.1):  # nothing but what was said before may come
                 assert not any(isinstance(said, e.Failure) for said in client.said)
         for number in range(100, 139):
             assert isinstance(client.answer_to(number), e.Accepted)
-        client.pump(0.5)  # the frame's time begins anew once it can be read, so this much is still to be had
+        clock.jump(HONEST / 2)  # the frame's time begins anew once it can be read, so this much is still to be had
+        wake(core)
         client.tls.sendall(last[20:])
         assert isinstance(client.answer_to(139), e.Accepted)
