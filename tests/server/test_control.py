@@ -6,6 +6,7 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,7 +39,21 @@ _Reply = TypeVar("_Reply")
 
 @pytest.fixture
 def installation(tmp_path: Path) -> Iterator[Installation]:
-    made = Installation(tmp_path)
+    """A server of the test's own, for what changes accounts or counts connections."""
+    with started(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One server for all who only ask."""
+    with started(tmp_path_factory.mktemp("shared")) as made:
+        yield made
+
+
+@contextmanager
+def started(directory: Path) -> Iterator[Installation]:
+    made = Installation(directory)
     made.seed(["alice", "bob"])
     with made.start():
         yield made
@@ -56,8 +71,8 @@ def refused(installation: Installation, command: a.AdministrationCommand) -> Cha
     return caught.value
 
 
-def test_the_socket_is_in_a_directory_that_nobody_else_may_enter(installation: Installation) -> None:
-    directory = DataDirectory(installation.data)
+def test_the_socket_is_in_a_directory_that_nobody_else_may_enter(shared: Installation) -> None:
+    directory = DataDirectory(shared.data)
     assert stat.S_IMODE(directory.run.stat().st_mode) == 0o700
     assert stat.S_IMODE(directory.control_socket.stat().st_mode) == 0o600
 
@@ -147,25 +162,25 @@ def test_people_and_sessions_are_listed_with_who_is_online(installation: Install
     assert isinstance(refused(installation, a.ShowUser(1, "nobody-here")), UserUnknown)
 
 
-def test_nonsense_ends_the_operators_connection_and_nobody_elses(installation: Installation) -> None:
-    with installation.connect_as("alice") as client:
+def test_nonsense_ends_the_operators_connection_and_nobody_elses(shared: Installation) -> None:
+    with shared.connect_as("alice") as client:
         for data in (frame(b"\xc1"), b"\xff\xff\xff\xff", frame(b"x" * MAX_SMALL_REQUEST_BYTES) + b"more"):
-            with connection(installation) as raw:
+            with connection(shared) as raw:
                 raw.sendall(data)
                 answer = received(raw)
                 assert answer == [] or is_refusal(answer[0], CommandInvalid.code)
         client.ask(c.Ping(client.next_id()))
-    assert asked(installation, a.AskStatus(1), a.Status).accounts == 2
+    assert asked(shared, a.AskStatus(1), a.Status).accounts == 2
 
 
-def test_two_requests_at_once_are_too_many(installation: Installation) -> None:
-    with connection(installation) as raw:
+def test_two_requests_at_once_are_too_many(shared: Installation) -> None:
+    with connection(shared) as raw:
         raw.sendall(a.encode(a.AskStatus(1)) + a.encode(a.AskStatus(2)))
         assert received(raw) == []
 
 
-def test_one_request_follows_another_on_one_connection(installation: Installation) -> None:
-    with connection(installation) as raw:
+def test_one_request_follows_another_on_one_connection(shared: Installation) -> None:
+    with connection(shared) as raw:
         frames = FrameReader(MAX_FRAME_BYTES)
         for number in (1, 2, 3):
             raw.sendall(a.encode(a.AskStatus(number)))
@@ -177,27 +192,27 @@ def test_one_request_follows_another_on_one_connection(installation: Installatio
             assert reply.id == number
 
 
-def test_silent_operators_are_bounded_and_the_next_is_told_why(installation: Installation) -> None:
-    silent = [connection(installation) for _ in range(MAX_CONTROL_CONNECTIONS)]
+def test_silent_operators_are_bounded_and_the_next_is_told_why(shared: Installation) -> None:
+    silent = [connection(shared) for _ in range(MAX_CONTROL_CONNECTIONS)]
     try:
-        with connection(installation) as raw:
+        with connection(shared) as raw:
             assert is_refusal(received(raw)[0], Busy.code)
     finally:
         for each in silent:
             each.close()
     while True:  # their places are free as soon as the server has seen them go
         try:
-            assert asked(installation, a.AskStatus(1), a.Status).accounts == 2
+            assert asked(shared, a.AskStatus(1), a.Status).accounts == 2
             return
         except Busy:
             continue
 
 
-def test_many_operators_at_once_all_get_their_answers(installation: Installation) -> None:
+def test_many_operators_at_once_all_get_their_answers(shared: Installation) -> None:
     results: list[int] = []
 
     def work(number: int) -> None:
-        results.append(asked(installation, a.AskStatus(number), a.Status).id)
+        results.append(asked(shared, a.AskStatus(number), a.Status).id)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 9)]
     for thread in threads:
