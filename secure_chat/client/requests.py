@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from secure_chat.client.refusals import WAIT_AND_REPEAT, error_of, seconds_to_wait
-from secure_chat.errors import ChatError
+from secure_chat.errors import ChatError, VaultFull
 from secure_chat.protocol.commands import Command
 from secure_chat.protocol.events import Failure, Said
 
@@ -76,12 +76,21 @@ class Requests:
 
     def reply(self, said: Said, now: float) -> bool:
         """Take a reply to whoever asked. False when it answers nothing: an event, or a refusal of the connection."""
-        request = self._under_way.pop(getattr(said, "id", 0), None)
+        number = getattr(said, "id", 0)
+        request = self._under_way.pop(number, None)
         if request is None:
             return False
+        try:
+            self._settle(request, said, now)
+        except VaultFull:  # the connection ends of it; what cannot be kept is as good as lost, and so asked again
+            self._under_way[number] = request
+            raise
+        return True
+
+    def _settle(self, request: Request, said: Said, now: float) -> None:
         if not isinstance(said, Failure):
             request.answered(said)
-            return True
+            return
         error = error_of(said)
         if isinstance(error, request.patient):
             seconds = seconds_to_wait(error)
@@ -90,7 +99,6 @@ class Requests:
             request.delayed(error, seconds)
         else:
             request.refused(error)
-        return True
 
     def disconnected(self) -> None:
         """What was under way is asked again on the next connection, before everything newer."""

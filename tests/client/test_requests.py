@@ -3,8 +3,10 @@
 import itertools
 from collections.abc import Callable
 
+import pytest
+
 from secure_chat.client.requests import Request, Requests
-from secure_chat.errors import ChatError, NotMember
+from secure_chat.errors import ChatError, NotMember, VaultFull
 from secure_chat.protocol.commands import Command, Ping
 from secure_chat.protocol.events import Failure, PongReply, Said
 
@@ -102,3 +104,28 @@ def test_what_is_dropped_is_neither_asked_nor_answered() -> None:
     asked.requests.drop(under_way)
     assert not asked.requests.reply(PongReply(1), 0)
     assert asked.answers == []
+
+
+def test_an_answer_for_which_the_disk_has_no_room_is_as_good_as_lost() -> None:
+    """The connection ends of it; without this nobody would ever hear of what was asked."""
+    answers: list[str] = []
+    is_full = True
+
+    def answered(_said: Said) -> None:
+        if is_full:
+            raise VaultFull
+        answers.append("kept")
+
+    asked = Asked()
+    for lost in (None, lambda: answers.append("lost")):
+        asked.requests.ask(Request(Ping, answered, lambda error: answers.append(error.code), lost=lost))
+    assert asked.due(0) == [1, 2]
+    for number in (1, 2):
+        with pytest.raises(VaultFull):
+            asked.requests.reply(PongReply(number), 0)
+    asked.requests.disconnected()
+    assert answers == ["lost"]
+    is_full = False
+    assert asked.due(0) == [3]
+    assert asked.requests.reply(PongReply(3), 0)
+    assert answers == ["lost", "kept"]

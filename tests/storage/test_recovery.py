@@ -169,6 +169,19 @@ def test_a_login_without_device_from_before_a_changed_passphrase_recovers_nothin
     assert type(opened.refusal(replacement(alice, opened.now).recovery(alice))) is AuthenticationFailed
 
 
+def test_a_repeated_recovery_that_was_checked_before_a_reset_or_a_change_logs_nobody_in(opened: Opened) -> None:
+    alice = opened.register("alice")
+    new = replacement(alice, opened.now)
+    entry = new.recovery(alice)
+    opened.settled(entry, LoggedIn)
+    repeated = msgspec.structs.replace(entry, repeat=True, resume_token_hash=b"t" * 32)
+
+    opened.commit(ChangePassphrase(alice.account, new.device.device_id, entry.password_hash, b"changed"))
+    assert type(opened.refusal(repeated)) is AuthenticationFailed
+    opened.reset_link("alice")
+    assert type(opened.refusal(repeated)) is AuthenticationFailed
+
+
 @pytest.mark.negative(44)
 def test_a_recovery_against_an_older_list_is_refused(opened: Opened) -> None:
     """(negative tests 38 and 44)"""

@@ -100,6 +100,14 @@ def test_the_same_request_again_gets_the_same_answer_and_a_token_that_works(open
     assert isinstance(opened.outcome(resume(member, b"t" * 32)), LoggedIn)
 
 
+def test_a_repeat_that_was_checked_before_a_reset_logs_nobody_in(opened: Opened) -> None:
+    person, token_hash = make_person("alice"), opened.invite()
+    opened.commit(registration(person, token_hash))
+    opened.reset_link("alice")
+
+    assert type(opened.refusal(registration(person, token_hash, repeat=True))) is AuthenticationFailed
+
+
 def test_a_repeat_with_a_higher_counter_is_no_sign_of_a_clone(opened: Opened) -> None:
     """(negative test 62)"""
     person, token_hash = make_person("alice"), opened.invite()

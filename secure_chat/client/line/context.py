@@ -64,6 +64,7 @@ class Context:
     lines: list[Line] = field(default_factory=list)  # to be drawn
     rings: bool = False  # the bell, with them
     typed_ahead: bool = False  # lines wait that were typed before the answers to those before them were seen
+    entering: dict[Ticket, Where | None] = field(default_factory=dict)  # rooms on their way, and where that was typed
     astray: str = ""  # why lines go nowhere until a place is chosen, a sentence; empty: they go to the current place
     shortfall: ExitCode = ExitCode.OK  # with which number the program ends because of what has failed, unwatched
     leaving: ExitCode | None = None
@@ -170,6 +171,22 @@ class Context:
             self.go(nearest)
             if typed:
                 self.prompt_text.set(typed)
+
+    def set_out(self, ticket: Ticket) -> None:
+        """A room is to be entered, from here: once the server has answered the prompt moves there."""
+        self.entering[ticket] = self.places.current
+
+    def arrive(self, ticket: Ticket, place: Place) -> bool:
+        """The room is entered. Tells whether lines go there now: not when the person has begun something meanwhile."""
+        current = self.places.current
+        start = self.entering.pop(ticket, current)
+        if start is not current or self.prompt_text.get().strip():
+            return False
+        self.go(place)
+        for other, where in self.entering.items():
+            if where is start:
+                self.entering[other] = place
+        return True
 
     def lose_way(self, why: str) -> None:
         """Write nowhere until a place is chosen: no line goes elsewhere than where it was begun. `why`: a sentence."""

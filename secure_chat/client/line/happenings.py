@@ -222,15 +222,21 @@ class Happenings:
         place.head = max(place.head, event.head)
         place.shown = max(place.shown, event.after)
         if event.ticket is not None:
-            context.go(place)
-            topic = f": {one_line(event.topic)}" if event.topic else ""
-            before = "; /history shows what was said before" if event.after >= event.first else ""
-            members = "1 member" if event.members == 1 else f"{event.members} members"
-            context.say("you are in ", room_piece(event.room), f"{topic}, {members}{before}")
+            self._arrived(event, event.ticket, place)
         elif event.head > event.after:
             count = event.head - event.after
             self._unread[event.room] = _Unread(event.head, count, 0 if event.again else max(0, event.unread - count))
         context.settle()
+
+    def _arrived(self, event: e.RoomEntered, ticket: e.Ticket, place: Place) -> None:
+        context = self._context
+        topic = f": {one_line(event.topic)}" if event.topic else ""
+        members = "1 member" if event.members == 1 else f"{event.members} members"
+        if context.arrive(ticket, place):
+            further = "; /history shows what was said before" if event.after >= event.first else ""
+        else:
+            further = f". What you write goes where it went before: /go {one_line(event.room)} leads there"
+        context.say("you are in ", room_piece(event.room), f"{topic}, {members}{further}")
 
     def _announce_unread(self, room: str, first_time: int | None) -> None:
         unread = self._unread.pop(room, None)

@@ -25,6 +25,8 @@ def recover(entry: RecoverAccount, draft: Draft) -> LoggedIn:
     password_hash, newest = _login_facts(draft, account)
     candidate = SignedDeviceList.parse(entry.device_list)
     if entry.repeat and hmac.compare_digest(candidate.digest(), newest.digest):
+        if not hmac.compare_digest(password_hash, entry.password_hash):
+            raise AuthenticationFailed  # it was reset or changed after the check
         return _first_login(entry, draft, account, newest, again=True)
     if invite is not None:
         check_usable(invite, draft.now_ms)

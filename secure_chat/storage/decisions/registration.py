@@ -44,8 +44,8 @@ def _registered_before(entry: RegisterAccount, draft: Draft, accepted: AcceptedD
     device = draft.one(queries.DEVICE, account=account.number, device_id=entry.device)
     if facts is None or device is None or not hmac.compare_digest(facts[1], accepted.digest):
         return None
-    if not account.enabled:
-        raise AuthenticationFailed
+    if not account.enabled or not hmac.compare_digest(facts[0], entry.password_hash):
+        raise AuthenticationFailed  # disabled, reset or changed after the check
     # The same request bears the same counter: it is no sign of a second copy of the device's store.
     highest = device[2]
     return _first_login(entry, draft, account, counter_before=0 if highest == entry.counter else highest)

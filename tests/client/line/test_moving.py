@@ -35,6 +35,49 @@ def test_joining_moves_the_prompt_once_the_server_has_answered(alice: Person) ->
     assert alice.answers(e.Settled()) == []
 
 
+STAYS = ", 3 members. What you write goes where it went before: /go release leads there"
+
+
+def test_a_late_answer_takes_nobody_away_from_where_the_person_has_gone_meanwhile(alice: Person) -> None:
+    """What is half typed for bob must not be finished in a room, whatever the server takes its time with."""
+    alice.types("/join release")
+    ticket = last_ticket(alice)
+    alice.types("/msg bob")
+    alice.prompt_text.text = "a secret for b"
+    assert alice.hears(entered("release", ticket=ticket)) == [f"* you are in #release{STAYS}"]
+    assert (alice.prompt, alice.prompt_text.text) == ("bob (end-to-end) >", "a secret for b")
+    alice.types("/go release")
+    alice.types("/go bob")
+    assert alice.prompt_text.text == ""
+
+
+def test_a_late_answer_splits_no_line_that_was_begun_where_the_prompt_was(alice: Person) -> None:
+    alice.types("/msg bob")
+    alice.types("/join release")
+    ticket = last_ticket(alice)
+    alice.prompt_text.text = "a secret for b"
+    assert alice.hears(entered("release", ticket=ticket)) == [f"* you are in #release{STAYS}"]
+    assert (alice.prompt, alice.prompt_text.text) == ("bob (end-to-end) >", "a secret for b")
+
+
+def test_of_several_rooms_that_are_joined_in_a_row_the_last_one_is_where_lines_go(alice: Person) -> None:
+    alice.types("/join release")
+    first = last_ticket(alice)
+    alice.types("/join news")
+    second = last_ticket(alice)
+    alice.hears(entered("release", ticket=first))
+    alice.hears(entered("news", ticket=second))
+    assert alice.prompt == "#news >"
+
+
+def test_who_loses_the_room_while_another_is_on_its_way_chooses_a_place_anew(alice: Person) -> None:
+    alice.types("/join release")
+    ticket = last_ticket(alice)
+    alice.hears(e.RoomLost("lobby", kicked=True))
+    alice.hears(entered("release", ticket=ticket))
+    assert alice.prompt == "(nowhere) >"
+
+
 def test_creating_says_what_there_is(alice: Person) -> None:
     alice.types("/join release --create")
     assert alice.asks() == ("create_room", "release")

@@ -32,7 +32,13 @@ def join(context: Context, argument: str) -> None:
         go(context, f"#{room}")
         return
     ticket = context.client.create_room(room) if creates else context.client.join_room(room)
-    context.expect(ticket, _nothing, lambda error: _not_joined(context, room, error))
+    context.set_out(ticket)
+
+    def failed(error: ChatError) -> None:
+        context.entering.pop(ticket, None)
+        _not_joined(context, room, error)
+
+    context.expect(ticket, _nothing, failed)
 
 
 def _nothing(_answer: Answer) -> None:
