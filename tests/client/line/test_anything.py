@@ -79,7 +79,8 @@ DIRECT_EVENTS: st.SearchStrategy[d.DirectEvent] = st.one_of(
     st.builds(d.ContactPinned, PEERS),
     st.builds(d.ContactVerified, PEERS, st.sampled_from(["number", "invite"])),
     st.builds(d.DeviceLeftOut, PEERS, TEXTS),
-    st.builds(d.NewDevice, PEERS, st.booleans(), NUMBERS, NUMBERS),
+    st.builds(d.NewDevice, PEERS, st.booleans()),
+    st.builds(d.MayBeLost, PEERS, NUMBERS, NUMBERS),
 )
 PEOPLE = st.lists(st.builds(Listed, PEERS, PEERS, st.booleans()), max_size=3).map(tuple)
 ANSWERS = st.one_of(
