@@ -4,52 +4,22 @@ import contextlib
 import itertools
 import socket
 import time
-from types import SimpleNamespace
-
-import pytest
 
 from secure_chat.errors import AuthenticationFailed
 from secure_chat.protocol import commands as c
 from secure_chat.protocol import events as e
 from secure_chat.protocol.codec import encode
-from secure_chat.server import io_thread
 from secure_chat.server.io_thread import IoConfiguration
 from secure_chat.server.services import Store
 from tests.support.held_pool import LOGIN, HeldPool, limited, with_pool
 from tests.support.installation import HOST, Installation
+from tests.support.jumping_clock import JumpingClock, wake
 from tests.support.raw_connection import RawConnection
 from tests.support.running_core import CoreOptions, GatedStore, RunningCore, eventually, gated, with_durations
 from tests.support.wire_client import PATIENCE_SECONDS, WireClient, client_id
 
 NEVER = 1e6  # a deadline that no test is about
 HONEST = 60.0  # a deadline that is kept on any machine: what passes it, jumps
-
-
-class JumpingClock:
-    """The clock of the I/O threads: goes on as the machine's does, and jumps when a test says so."""
-
-    def __init__(self) -> None:
-        self._ahead = 0.0
-
-    def monotonic(self) -> float:
-        """Seconds."""
-        return time.monotonic() + self._ahead
-
-    def jump(self, seconds: float) -> None:
-        """So much time has passed at once; a thread that waits notices it when it wakes."""
-        self._ahead += seconds
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> JumpingClock:
-    made = JumpingClock()
-    monkeypatch.setattr(io_thread, "time", SimpleNamespace(monotonic=made.monotonic))
-    return made
-
-
-def wake(core: RunningCore) -> None:
-    """Have the I/O thread turn, and look at every deadline: it welcomes a connection, and sees it go."""
-    core.connect().close()
 
 
 def options(**seconds: float) -> CoreOptions:

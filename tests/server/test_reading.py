@@ -26,6 +26,7 @@ from secure_chat.server.io_thread import IoConfiguration
 from secure_chat.server.reading import Reading
 from secure_chat.server.services import Store
 from tests.support.installation import Installation
+from tests.support.jumping_clock import JumpingClock, wake
 from tests.support.raw_connection import RawConnection
 from tests.support.running_core import CoreOptions, GatedStore, RunningCore, connected, gated, with_durations
 from tests.support.wire_client import PATIENCE_SECONDS, WireClient, client_id
@@ -198,23 +199,28 @@ def test_a_thread_without_credit_lets_its_connections_wait_and_go_on_in_their_or
         assert max(stores[0].batches) <= 6  # the one under way when the gate was closed is not the thread's alone
 
 
-def test_what_would_wait_too_long_is_answered_busy_before_it_is_queued(core_installation: Installation) -> None:
+def test_what_would_wait_too_long_is_answered_busy_before_it_is_queued(
+    core_installation: Installation, clock: JumpingClock
+) -> None:
     stores: list[GatedStore] = []
 
     def wrap(store: Store) -> GatedStore:
         stores.append(GatedStore(store))
         return stores[0]
 
-    io = with_durations(IoConfiguration(), busy=0.3)
+    io = with_durations(IoConfiguration(), busy=60.0, idle=1e6)
     with (
         RunningCore(core_installation, CoreOptions(io=io, wrap_store=wrap)) as core,
         core.connect_as("alice") as client,
     ):
         client.open("team")
         with gated(core, stores[0]):
-            first = [
-                client.send(c.RoomPost(client.next_id(), "team", client_id(5, number), "x")) for number in range(40)
-            ]
+            posts = [c.RoomPost(client.next_id(), "team", client_id(5, number), "x") for number in range(40)]
+            client.send_together([c.Ping(99), *posts])
+            client.answer_to(99)  # what came in one record with it was read
+            first = [request.id for request in posts]
+            clock.jump(100.0)
+            wake(core)
             reply = client.answer_to(first[-1])  # it waited for credit, and then for nothing
             assert isinstance(reply, e.Failure)
             assert (reply.code, reply.retry_after) == ("busy", 1.0)
