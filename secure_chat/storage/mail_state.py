@@ -45,8 +45,8 @@ class MailState:
             self.bytes_of[sender] = self.bytes_of.get(sender, 0) + size
         for account, device, envelope_id, *place in database.all(queries.PLACES_AFTER, mark=self.placed, rows=ALL_ROWS):
             self.add_places((account, device), [(envelope_id, Place(*place))])
-        rows = (database.one(queries.NEWEST), database.one(queries.MARK))
-        self.newest: int = max(row[0] for row in (*rows, (0,)) if row)  # a number is never used again
+        # A number is never used again: what lies up to a mark is looked for in its table.
+        self.newest: int = max(mark_of(database, queries.NEWEST), self.placed, self.sent.unknown)
 
     # --- places ------------------------------------------------------------------------------------
 

@@ -39,12 +39,12 @@ class SentEnvelopes:
         self._moved = mark_of(database, queries.MOVED)
         self._forgotten = mark_of(database, queries.MARK)
         for account, device, envelope_id, _, time, digest in database.all(
-            queries.LOGGED_AFTER, mark=self._unknown, rows=ALL_ROWS
+            queries.LOGGED_AFTER, mark=self.unknown, rows=ALL_ROWS
         ):
             self.add((account, device), {envelope_id: SentEnvelope(digest, time)})
 
     @property
-    def _unknown(self) -> int:
+    def unknown(self) -> int:
         """The log's row up to which nothing is known by heart."""
         return max(self._moved, self._forgotten)
 
@@ -72,7 +72,7 @@ class SentEnvelopes:
 
     def move(self, database: Database) -> None:
         """Put the oldest into their table, in a transaction of its own; the log keeps no digest of them."""
-        mark = self._unknown
+        mark = self.unknown
         with database.transaction():
             rows = database.all(queries.LOGGED_AFTER, mark=mark, rows=MOVE_ROWS)
             last: int = rows[-1][3] if rows else mark

@@ -50,6 +50,31 @@ def test_mail_ends_after_30_days_and_not_before(opened: Opened) -> None:
     assert opened.store._mail.places == {}
 
 
+def test_no_number_comes_back_after_a_clock_that_was_ahead_for_a_while(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent ahead of its time keeps its row of the log, and what came after it has none any more."""
+    for limit in ("sent_envelopes.MAX_KNOWN_ENVELOPES", "mail_state.MAX_KNOWN_PLACES"):
+        monkeypatch.setattr(f"secure_chat.storage.{limit}", 0)
+    alice, bob = opened.register("alice"), opened.register("bob")
+    right = opened.now
+    opened.now += 10 * MAILBOX_DAYS * DAY_MS
+    ahead = sent(opened, alice, bob)
+    opened.now = right
+    envelope_ids = [ahead, *(sent(opened, alice, bob) for _ in range(3))]
+    settle(opened)
+    opened.commit(acknowledge(bob, *envelope_ids))
+    opened.now += DIRECT_LOG_DAYS * DAY_MS + SWEEP_EVERY_MS
+    settle(opened)
+    opened.reopen()
+
+    late = sent(opened, alice, bob)
+    opened.reopen()
+    opened.commit(acknowledge(bob, late))
+
+    assert waiting_ids(opened, bob) == []
+
+
 @by_heart_or_not
 def test_a_repeat_is_known_for_48_hours_and_not_for_ever(
     opened: Opened, most: int, monkeypatch: pytest.MonkeyPatch
