@@ -3,6 +3,7 @@
 A batch of a hundred messages reads and writes a session's row once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
@@ -76,10 +77,20 @@ class Desk:
         self.seen_envelopes: set[str] = set()  # that were dealt with in this transaction
         self.wanted_lists: set[bytes] = set()  # users who have a newer device list than the known one
         self.events: list[Event] = []  # to be told once the transaction is on the disk
+        self._undoing: list[Callable[[], None]] = []
 
     def tell(self, event: Event) -> None:
         """Tell it once the transaction is on the disk."""
         self.events.append(event)
+
+    def if_undone(self, undo: Callable[[], None]) -> None:
+        """Do this if the transaction never is on the disk: something beside the vault was changed with it."""
+        self._undoing.append(undo)
+
+    def undo(self) -> None:
+        """The transaction has failed: nothing of it is true, and nothing is told."""
+        for undo in reversed(self._undoing):
+            undo()
 
     def write(self) -> None:
         """Write what was changed."""

@@ -7,6 +7,7 @@ transaction with whatever comes next. Nothing of it survives a connection: the n
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from secure_chat.client.direct import contacts, waiting
@@ -205,6 +206,7 @@ class Lane:
         for number, ticket in self.tickets.items():
             if number not in self._held:
                 self._held.add(number)
+                desk.if_undone(partial(self._held.discard, number))
                 desk.tell(DirectHeld(ticket, self.name, why))
 
     def _give_up(self, desk: Desk, head: Outgoing, error: ChatError) -> None:
@@ -213,8 +215,15 @@ class Lane:
         self._stale = 0
         self.drop(desk, head)
         if head.kind == Kind.TEXT:
-            ticket = self.tickets.pop(head.number, None)
+            ticket = self.take_ticket(desk, head.number)
             desk.tell(DirectRefused(ticket, self.name, error, waiting.text_of(head)))
+
+    def take_ticket(self, desk: Desk, number: int) -> Ticket | None:
+        """Whose answer is told with this transaction; who typed it waits on if that fails."""
+        ticket = self.tickets.pop(number, None)
+        if ticket is not None:
+            desk.if_undone(partial(self.tickets.__setitem__, number, ticket))
+        return ticket
 
     def drop(self, desk: Desk, outgoing: Outgoing) -> None:
         """It will not be sent, and somebody has been told."""
@@ -279,7 +288,7 @@ class Lane:
         if head is None or head.number != number:
             return  # discarded while it was under way
         row = waiting.accepted(desk, self.name, head, time)
-        ticket = self.tickets.pop(number, None)
+        ticket = self.take_ticket(desk, number)
         self._held.discard(number)
         if row is None:
             return

@@ -20,10 +20,16 @@ class Office:
     @contextlib.contextmanager
     def desk(self) -> Iterator[Desk]:
         """A desk; what lies on it is written when the block ends, and only then told. Nothing is when it raises."""
-        with self.vault.transaction() as transaction:
-            desk = Desk(transaction)
-            yield desk
-            desk.write()
+        desk: Desk | None = None
+        try:
+            with self.vault.transaction() as transaction:
+                desk = Desk(transaction)
+                yield desk
+                desk.write()
+        except BaseException:
+            if desk is not None:
+                desk.undo()
+            raise
         for event in desk.events:
             self.tell(event)
         self.done(desk)

@@ -137,7 +137,7 @@ class Sender:
             for outgoing in reversed(desk.outgoing(name)):
                 dropped += bool(waiting.text_of(outgoing))
                 lane.drop(desk, outgoing)
-                lane.tickets.pop(outgoing.number, None)
+                lane.take_ticket(desk, outgoing.number)
         if not dropped:
             raise NothingHeld
         return dropped

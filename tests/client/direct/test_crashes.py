@@ -6,13 +6,14 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 import pytest
 
 from secure_chat.client.direct.desk import Desk
 from secure_chat.client.direct.envelopes_seen import EnvelopesSeen
-from secure_chat.client.direct.events import DirectRefused
+from secure_chat.client.direct.events import DirectAccepted, DirectRefused
 from secure_chat.client.direct.records import MESSAGES
 from secure_chat.e2ee.bodies import TextBody
 from secure_chat.e2ee.content import Kind
@@ -24,7 +25,7 @@ from tests.architecture.source import ROOT
 from tests.client.direct import dying_talker as d
 from tests.client.direct.double import Double
 from tests.client.direct.talkers import Scene, Talker
-from tests.client.vault.faults import failing_commit
+from tests.client.vault.faults import failing_commit, full_at_change
 from tests.client.vault.vaults import open_vault
 from tests.support.post_office import Key
 
@@ -206,6 +207,41 @@ def test_when_the_disk_fails_at_a_commit_nothing_leaves_that_is_not_on_it(scene:
         if not failed:
             break
     assert at > 10
+
+
+def test_a_disk_that_was_full_for_a_moment_leaves_nobody_without_an_answer_and_sends_nothing_twice(
+    scene: Scene,
+) -> None:
+    """The connection ends of it and comes again by itself: whoever typed has to hear of it then, once."""
+    alice, bob = scene.pair()
+    for at in itertools.count(1):
+        told, arrived = len(alice.events), len(bob.texts())
+        has_failed = False
+        ticket = scene.ticket()
+        try:
+            alice.restart(full_at_change(at))
+        except VaultFull:
+            continue  # nobody has typed anything yet
+        types = partial(alice.direct.message, ticket, "bob", f"text {at}")
+        for act in (alice.connect, types, scene.settle):
+            try:
+                act()
+            except VaultFull:
+                has_failed = True
+                alice.disconnect()
+                alice.connect()
+        scene.settle()
+        outcomes = [
+            event
+            for event in alice.events[told:]
+            if isinstance(event, DirectAccepted | DirectRefused) and event.ticket == ticket
+        ]
+        assert len(outcomes) == 1
+        is_refused = isinstance(outcomes[0], DirectRefused)
+        assert bob.texts()[arrived:] == ([] if is_refused else [f"text {at}"])
+        if not (has_failed or is_refused):
+            break
+    assert at > 2
 
 
 def _fails(alice: Talker, bob: Double, code: int, at: int) -> bool:

@@ -42,6 +42,27 @@ def around_commits(before: Hook, after: Hook = lambda _: None) -> ConnectionFact
     return connect
 
 
+def full_at_change(at: int) -> ConnectionFactory:
+    """A factory of connections whose COMMIT number `at` of those that change something finds the disk full."""
+    numbers = iter(range(1, 1_000_000))
+
+    class Hooked(sqlite3.Connection):
+        changes = 0
+
+        def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+            if sql == "COMMIT" and self.total_changes != self.changes:
+                self.changes = self.total_changes
+                if next(numbers) == at:
+                    raise SqliteFailure(sqlite3.SQLITE_FULL)
+            return super().execute(sql, *parameters)
+
+    def connect(path: Path) -> sqlite3.Connection:
+        address = f"file:{quote(str(path))}?mode=rw"
+        return sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=False, factory=Hooked)
+
+    return connect
+
+
 def failing_commit(code: int, at: int = 1) -> ConnectionFactory:
     """A factory of connections whose COMMIT number `at` fails as SQLite says by `code`, and changes nothing."""
 
