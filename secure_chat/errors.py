@@ -945,7 +945,7 @@ class NewcomersWait(ChatError):
     """Too many people unknown to this device have begun to write today. What others write waits at the server."""
 
     code = "direct.newcomers"
-    hint = "it comes by itself from tomorrow on; if you expected nobody, tell your administrator"
+    hint = "it comes with a new connection tomorrow; if you expected nobody, tell your administrator"
 
 
 class RecipientSelf(ChatError):

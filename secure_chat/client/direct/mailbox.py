@@ -66,7 +66,7 @@ class Mailbox:
         self._look_again: dict[bytes, float] = {}  # when somebody's lists may be asked for again, on the clock
         self._acknowledged: list[bytes] = []
         self._deferred: list[bytes] = []
-        self._newcomers_wait = False  # it was told on this connection
+        self._turned_away: set[bytes] = set()  # newcomers of whom something was deferred on this connection
         self._connected_at = 0  # by the server's clock, milliseconds since 1970 UTC
         self.lists_changed: Callable[[], None] = _nothing
         """Called when somebody's lists have changed: what waits for him may go, or not any more."""
@@ -82,7 +82,7 @@ class Mailbox:
         self._look_again.clear()
         self._acknowledged.clear()
         self._deferred.clear()
-        self._newcomers_wait = False
+        self._turned_away.clear()
 
     @property
     def has_unopened(self) -> bool:
@@ -153,7 +153,8 @@ class Mailbox:
     def _wait(self, arrival: Arrival, verdict: Verdict) -> None:
         user_id = arrival.envelope.sender.user_id
         line = self._lines.get(user_id)
-        if line is None and self._is_crowded:
+        comes_behind = verdict is Verdict.NEEDS_LISTS and user_id in self._turned_away
+        if comes_behind or (line is None and self._is_crowded):
             self._deferred.append(arrival.envelope.env_id)
             return
         line = line or self._lines.setdefault(user_id, _Line())
@@ -226,9 +227,10 @@ class Mailbox:
             self._acknowledged += named
         else:
             self._deferred += named
-            if not (isinstance(error, NewcomersWait) and self._newcomers_wait):
+            if not (isinstance(error, NewcomersWait) and self._turned_away):
                 self._office.tell(Told(error))
-            self._newcomers_wait |= isinstance(error, NewcomersWait)
+            if isinstance(error, NewcomersWait) and len(self._turned_away) < MAX_DEFERRED_ENVELOPES:
+                self._turned_away.add(user_id)
         self._say()
 
     def _go_on(self, user_id: bytes) -> None:

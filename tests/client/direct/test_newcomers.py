@@ -72,6 +72,24 @@ def test_a_restart_forgets_nothing_and_a_day_later_others_come(own: Device, inve
     assert pinned(own) == MAX_NEWCOMERS + 1
 
 
+def test_what_a_newcomer_writes_later_does_not_overtake_what_has_to_wait(
+    own: Device, invented: list[TestPerson]
+) -> None:
+    server = Server(own, invented)
+    for person in invented:
+        server.put(person)
+    server.run()
+    first, questions = server.deferred.copy(), server.questions
+    own.clock.now += NEWCOMERS_HOURS * HOUR_MS  # there is room again, on the connection that has lasted
+
+    second = server.put(invented[-1])
+    server.run()
+
+    assert server.deferred == first | {second}
+    assert server.questions == questions
+    assert second not in server.acknowledged
+
+
 def test_one_name_under_any_number_of_accounts_counts_each_of_them(own: Device) -> None:
     """Each shows another key for the name, and has rows of its own."""
     namesakes = [make_person("bob") for _ in range(MAX_NEWCOMERS + 3)]
