@@ -1,23 +1,26 @@
 """Between frame bodies and typed structs: MessagePack, strict towards requests, lenient towards later servers."""
 
+from struct import Struct
 from typing import Final
 
 import msgspec
 
 from secure_chat.errors import CommandInvalid, FrameTooLarge
-from secure_chat.limits import MAX_SMALL_REQUEST_BYTES
+from secure_chat.limits import MAX_FRAME_BYTES, MAX_SMALL_REQUEST_BYTES
 from secure_chat.protocol.commands import LARGE_COMMANDS, AnyCommand, Command
 from secure_chat.protocol.events import AnySaid, Said
 from secure_chat.protocol.frames import frame
 
 _encode: Final = msgspec.msgpack.Encoder().encode
+_length: Final = Struct(">I").pack  # as `frame` puts it before a body, without the call
 _commands: Final[msgspec.msgpack.Decoder[AnyCommand]] = msgspec.msgpack.Decoder(AnyCommand)
 _said: Final[msgspec.msgpack.Decoder[AnySaid]] = msgspec.msgpack.Decoder(AnySaid)
 
 
 def encode(value: Command | Said) -> bytes:
     """One whole frame, length included. Raises `FrameTooLarge`."""
-    return frame(_encode(value))
+    body = _encode(value)  # never empty
+    return _length(len(body)) + body if len(body) <= MAX_FRAME_BYTES else frame(body)
 
 
 def decode_command(body: bytes) -> AnyCommand:

@@ -1,11 +1,13 @@
 """Frames: a 4-byte big-endian length and that many bytes, cut from a stream without trusting the length."""
 
+from struct import Struct
 from typing import Final
 
 from secure_chat.errors import FrameInvalid, FrameTooLarge
 from secure_chat.limits import FRAME_HEADER_BYTES, MAX_FRAME_BYTES
 
 _FROM_BYTES: Final = int.from_bytes
+_length_at: Final = Struct(">I").unpack_from
 
 
 def frame(body: bytes) -> bytes:
@@ -45,7 +47,7 @@ class FrameReader:
         at, size, cap = 0, len(data), self.cap
         while size - at >= FRAME_HEADER_BYTES:
             start = at + FRAME_HEADER_BYTES
-            length = _FROM_BYTES(data[at:start], "big")
+            length: int = _length_at(data, at)[0]
             if length > cap:
                 self._kept = b""
                 raise FrameTooLarge(f"A frame of {length:,} bytes, the limit is {cap:,} here.")

@@ -123,11 +123,13 @@ class Mailbox:
 
     def take(self, limit: int) -> bytes:
         """What waits, in order, for one write of at most `limit` bytes: whole frames, perhaps none."""
-        waits = self.waits or []
-        count, size = 0, 0
-        while count < len(waits) and size + len(waits[count]) <= limit:
-            size += len(waits[count])
-            count += 1
+        waits, size = self.waits or [], self._waiting_bytes
+        count = len(waits)
+        if size > limit:
+            count, size = 0, 0
+            while size + len(waits[count]) <= limit:
+                size += len(waits[count])
+                count += 1
         taken = waits[0] if count == 1 else b"".join(waits[:count])
         self.waits = waits[count:] or None
         self._waiting_bytes -= size

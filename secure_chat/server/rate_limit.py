@@ -24,7 +24,9 @@ class TokenBucket:
 
     def take(self, rate: float, burst: float, now: float) -> float:
         """Take a token and return 0, or take none and return the seconds until there is one."""
-        tokens = min(burst, self._tokens + (now - self._at) * rate)
+        tokens = self._tokens + (now - self._at) * rate
+        if tokens > burst:
+            tokens = burst
         self._at = now
         if tokens >= 1:
             self._tokens = tokens - 1

@@ -3,7 +3,7 @@
 Rows are only collected until then: no decision of the same batch reads them from the disk.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from secure_chat.storage.database import Database
@@ -17,6 +17,22 @@ from secure_chat.storage.statements import Value
 DIGEST_BYTES: Final = 16
 
 
+class _Box:
+    """One mailbox as the batch would leave it."""
+
+    __slots__ = ("arrived", "counts", "places")
+
+    def __init__(self, counts: Mapping[int, int]) -> None:
+        self.counts = dict(counts)  # what waits, by sender's account
+        self.arrived: list[Mail] = []  # what this batch has put there
+        self.places: list[tuple[bytes, Place]] = []  # of those
+
+    def copy(self) -> "_Box":
+        copy = _Box(self.counts)
+        copy.arrived, copy.places = list(self.arrived), list(self.places)
+        return copy
+
+
 class MailDraft:
     """The mail of one batch on its way."""
 
@@ -25,12 +41,10 @@ class MailDraft:
         self._database = database
         self._now_ms = now_ms
         self._newest = state.newest
-        self._waiting: dict[DeviceKey, dict[int, int]] = {}  # in place of what the state says of these mailboxes
+        self._boxes: dict[DeviceKey, _Box] = {}  # in place of what the state says of these mailboxes
         self._bytes_of: dict[int, int] = {}  # the same of these senders
         self._emptied: set[DeviceKey] = set()  # what the state says of these is over
         self._sent: dict[DeviceKey, dict[bytes, SentEnvelope]] = {}  # by sender
-        self._places: dict[DeviceKey, list[tuple[bytes, Place]]] = {}  # by recipient, of what this batch has put there
-        self._arrived: dict[DeviceKey, list[Mail]] = {}  # the same as it is told
         self._removed: dict[DeviceKey, list[bytes]] = {}  # ids by recipient
         self._removed_numbers: set[int] = set()
         self._pairs: set[Pair] = set()
@@ -43,11 +57,9 @@ class MailDraft:
         """A draft that can be thrown away by itself. All rows so far have been written."""
         copy = MailDraft(self._state, self._database, self._now_ms)
         copy._newest = self._newest
-        copy._waiting = {recipient: dict(counts) for recipient, counts in self._waiting.items()}
+        copy._boxes = {recipient: box.copy() for recipient, box in self._boxes.items()}
         copy._bytes_of, copy._emptied, copy._pairs = dict(self._bytes_of), set(self._emptied), set(self._pairs)
         copy._sent = {sender: dict(sent) for sender, sent in self._sent.items()}
-        copy._places = {recipient: list(places) for recipient, places in self._places.items()}
-        copy._arrived = {recipient: list(mail) for recipient, mail in self._arrived.items()}
         copy._removed = {recipient: list(ids) for recipient, ids in self._removed.items()}
         copy._removed_numbers = set(self._removed_numbers)
         return copy
@@ -56,9 +68,8 @@ class MailDraft:
 
     def waiting(self, recipient: DeviceKey, sender: int) -> int:
         """How many envelopes of this sender's account wait for this recipient's device."""
-        counts = self._waiting.get(recipient)
-        if counts is None:
-            counts = self._state.waiting.get(recipient)
+        box = self._boxes.get(recipient)
+        counts = self._state.waiting.get(recipient) if box is None else box.counts
         return 0 if counts is None else counts.get(sender, 0)
 
     def bytes_of(self, sender: int) -> int:
@@ -68,8 +79,8 @@ class MailDraft:
 
     def has_mail(self, recipient: DeviceKey) -> bool:
         """Whether anything waits for this device."""
-        counts = self._waiting.get(recipient)
-        return recipient in self._state.waiting if counts is None else bool(counts)
+        box = self._boxes.get(recipient)
+        return recipient in self._state.waiting if box is None else bool(box.counts)
 
     def sent(self, sender: DeviceKey, envelope_id: bytes) -> SentEnvelope | None:
         """What this device has sent under this id, in this batch or in the last 48 hours."""
@@ -90,43 +101,37 @@ class MailDraft:
     # --- what entries leave behind ---------------------------------------------------------------
 
     def put(
-        self, sender: DeviceKey, recipient: DeviceKey, envelope_id: bytes, digest: bytes, size: int, frame: bytes
+        self, sender: DeviceKey, recipient: DeviceKey, envelope_id: bytes, envelope: bytes, digest: bytes, frame: bytes
     ) -> None:
         """Into the recipient's mailbox, behind what lies there.
 
-        `size`: bytes of the envelope; `digest`: 16 bytes of it; `frame`: what the device will receive.
+        `digest`: 16 bytes of the envelope; `frame`: what the device will receive.
         """
         self._newest = mail_id = self._newest + 1
         now = self._now_ms
         from_account, from_device = sender
         to_account, to_device = recipient
-        counts = self._waiting.get(recipient)
-        if counts is None:
-            counts = self._counts(recipient)
-        counts[from_account] = counts.get(from_account, 0) + 1
-        kept = len(frame)
-        self._bytes_of[from_account] = self.bytes_of(from_account) + kept
-        self._mail_rows.append((mail_id, to_account, to_device, envelope_id, from_account, now, frame))
-        self._log_rows.append(
-            (mail_id, envelope_id, from_account, from_device, to_account, to_device, size, now, None, digest)
-        )
+        box = self._boxes.get(recipient) or self._box(recipient)
         own = self._sent.get(sender)
         if own is None:
             own = self._sent[sender] = {}
         own[envelope_id] = SentEnvelope(digest, now)
-        arrived = self._arrived.get(recipient)
-        if arrived is None:
-            arrived = self._arrived[recipient] = []
-            self._places[recipient] = []
-        arrived.append(Mail(mail_id, envelope_id, frame))
-        self._places[recipient].append((envelope_id, Place(mail_id, from_account, kept)))
+        size = len(envelope)
+        box.counts[from_account] = box.counts.get(from_account, 0) + 1
+        box.arrived.append(Mail(mail_id, envelope_id, frame))
+        box.places.append((envelope_id, Place(mail_id, from_account, size)))
+        self._bytes_of[from_account] = self.bytes_of(from_account) + size
+        self._mail_rows.append((mail_id, to_account, to_device, envelope_id, from_account, now, envelope))
+        self._log_rows.append(
+            (mail_id, envelope_id, from_account, from_device, to_account, to_device, size, now, None, digest)
+        )
 
-    def _counts(self, recipient: DeviceKey) -> dict[int, int]:
-        """What waits in this mailbox by sender, to be changed."""
-        counts = self._waiting.get(recipient)
-        if counts is None:
-            counts = self._waiting[recipient] = dict(self._state.waiting.get(recipient, ()))
-        return counts
+    def _box(self, recipient: DeviceKey) -> _Box:
+        """A mailbox that this batch changes."""
+        box = self._boxes.get(recipient)
+        if box is None:
+            box = self._boxes[recipient] = _Box(self._state.waiting.get(recipient, {}))
+        return box
 
     def note_written(self, sender: int, recipient: int) -> None:
         """The first account has sent the second one something."""
@@ -142,25 +147,29 @@ class MailDraft:
             return
         state = self._state
         known, has_away = state.known_by_heart(recipient), state.has_places_away(recipient)
+        found: list[Place] = []
         for envelope_id in envelope_ids:
             place = known.get(envelope_id)
             while place is not None:
-                self._remove(recipient, place)
+                found.append(place)
                 place = place.other
             if has_away:
-                for place in state.places_away(recipient, envelope_id, self._database):
-                    self._away_rows.append((*recipient, envelope_id, place.mail_id))
-                    self._remove(recipient, place)
+                away = state.places_away(recipient, envelope_id, self._database)
+                self._away_rows += [(*recipient, envelope_id, place.mail_id) for place in away]
+                found += away
+        if found:
+            self._remove(recipient, found)
         self._removed.setdefault(recipient, []).extend(envelope_ids)
 
-    def _remove(self, recipient: DeviceKey, place: Place) -> None:
-        mail_id, sender = place.mail_id, place.sender
-        if mail_id in self._removed_numbers:
-            return
-        self._removed_numbers.add(mail_id)
-        self._ended.append(mail_id)
-        lessen(self._counts(recipient), sender, 1)
-        self._bytes_of[sender] = self.bytes_of(sender) - place.size
+    def _remove(self, recipient: DeviceKey, places: Iterable[Place]) -> None:
+        counts, numbers = self._box(recipient).counts, self._removed_numbers
+        for place in places:
+            mail_id, sender = place.mail_id, place.sender
+            if mail_id not in numbers:
+                numbers.add(mail_id)
+                self._ended.append(mail_id)
+                lessen(counts, sender, 1)
+                self._bytes_of[sender] = self.bytes_of(sender) - place.size
 
     def empty(self, recipient: DeviceKey) -> None:
         """Nothing waits for this device any more, and nobody ever gets it."""
@@ -171,9 +180,8 @@ class MailDraft:
         self._database.execute(queries.FORGET_MAILBOX, account=account, device_id=device)
         self._database.execute(queries.FORGET_PLACES, account=account, device_id=device)
         self._emptied.add(recipient)
-        self._waiting[recipient] = {}
-        for of_batch in (self._places, self._arrived, self._removed):
-            of_batch.pop(recipient, None)
+        self._boxes[recipient] = _Box({})
+        self._removed.pop(recipient, None)
 
     def forget_pairs(self, sender: int) -> None:
         """Whom this account has written to is of no use any more."""
@@ -185,6 +193,11 @@ class MailDraft:
     def flush(self) -> None:
         """Write what was only collected."""
         database = self._database
+        if self._ended:  # first, so that what arrives takes the pages over and none is written as an empty one
+            runs = list(runs_of(self._ended))
+            database.insert_many(queries.END_MAIL, runs)
+            database.insert_many(queries.SET_DELIVERED, [(self._now_ms, first, last) for first, last in runs])
+            self._ended.clear()
         for statement, rows in (
             (queries.ADD_MAIL, self._mail_rows),
             (queries.ADD_TO_LOG, self._log_rows),
@@ -193,11 +206,6 @@ class MailDraft:
             if rows:
                 database.insert_many(statement, rows)
                 rows.clear()
-        if self._ended:
-            runs = list(runs_of(self._ended))
-            database.insert_many(queries.END_MAIL, runs)
-            database.insert_many(queries.SET_DELIVERED, [(self._now_ms, first, last) for first, last in runs])
-            self._ended.clear()
 
     def become_current(self) -> list[MailArrived]:
         """Make the state what this batch has made of it; the disk has it. Cannot fail. Tells what has arrived."""
@@ -207,17 +215,17 @@ class MailDraft:
             state.forget_mailbox(recipient)
         for recipient, ids in self._removed.items():
             state.forget_places(recipient, ids)
-        for recipient, places in self._places.items():
-            state.add_places(recipient, places)
-        for recipient, counts in self._waiting.items():
-            state.set_waiting(recipient, counts)
+        for recipient, box in self._boxes.items():
+            if box.places:
+                state.add_places(recipient, box.places)
+            state.set_waiting(recipient, box.counts)
         for sender, size in self._bytes_of.items():
             state.set_bytes_of(sender, size)
         for device, sent in self._sent.items():
             state.sent.add(device, sent)
         if self._pairs:
             state.know_pairs(self._pairs)
-        return [MailArrived(*recipient, tuple(mail)) for recipient, mail in self._arrived.items()]
+        return [MailArrived(*recipient, tuple(box.arrived)) for recipient, box in self._boxes.items() if box.arrived]
 
 
 def runs_of(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:

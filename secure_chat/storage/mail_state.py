@@ -22,7 +22,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
     mail_id: int
     sender: int  # account
-    size: int  # bytes of its frame
+    size: int  # bytes of it
     other: "Place | None" = None  # somebody else's of the same id in the same mailbox: two senders may have drawn one
 
 
@@ -34,7 +34,7 @@ class MailState:
     def __init__(self, database: Database) -> None:
         """Read it from the disk."""
         self.waiting: dict[DeviceKey, dict[int, int]] = {}  # envelopes, by recipient's device and sender's account
-        self.bytes_of: dict[int, int] = {}  # of frames waiting in all mailboxes together, by sender's account
+        self.bytes_of: dict[int, int] = {}  # bytes waiting in all mailboxes together, by sender's account
         self.places: dict[DeviceKey, dict[bytes, Place]] = {}  # of what is numbered above `placed`, all of it
         self.known_places = 0  # how many ids these are
         self.placed = mark_of(database, queries.PLACED)  # up to here places are in their table

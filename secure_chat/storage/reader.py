@@ -8,7 +8,8 @@ from typing import Final
 from secure_chat.directory.device_list import SignedDeviceList
 from secure_chat.errors import Busy, InviteUnknown, NotMember, RoomUnknown, SearchTooBroad, UserUnknown
 from secure_chat.limits import MAX_DEVICES_PER_USER, MAX_HISTORY_ROWS, MAX_PAGE_ROWS, MAX_SETTLED_INVITES
-from secure_chat.protocol.events import Inviter, UsedInvite
+from secure_chat.protocol.codec import encode
+from secure_chat.protocol.events import DirectEnvelope, Inviter, UsedInvite
 from secure_chat.protocol.states import Role
 from secure_chat.storage.database import DATABASE_NAME, Row
 from secure_chat.storage.decisions import invites
@@ -203,12 +204,14 @@ class StoreReader:
         """
         taken: list[Mail] = []
         with self._connection.snapshot():
-            for row in self._connection.each(direct.MAIL, account=account, device_id=device, after=after, rows=rows):
-                mail = Mail(*row)
-                size -= len(mail.frame)
+            for mail_id, envelope_id, envelope, time, sender in self._connection.each(
+                direct.MAIL, account=account, device_id=device, after=after, rows=rows
+            ):
+                frame = encode(DirectEnvelope(envelope, time, sender))
+                size -= len(frame)
                 if taken and size < 0:
                     break
-                taken.append(mail)
+                taken.append(Mail(mail_id, envelope_id, frame))
         return tuple(taken)
 
     def own_used_invites(self, account: int) -> tuple[UsedInvite, ...]:

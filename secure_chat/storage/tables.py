@@ -121,7 +121,7 @@ mailboxes: Final = Table(
     Column("envelope_id", LargeBinary(16), nullable=False),
     Column("sender", Integer, nullable=False),
     Column("time", BigInteger, nullable=False),
-    Column("frame", LargeBinary, nullable=False),  # as the device receives it
+    Column("envelope", LargeBinary, nullable=False),  # its frame is made of it; four short ones share a page
     Index("ix_mailboxes_device", "account", "device_id"),
 )
 

@@ -553,7 +553,7 @@ def test_an_emptied_mailbox_begins_anew_within_one_batch(opened: Opened) -> None
         draft.mail.empty(recipient)
         draft.mail.remove(recipient, (waiting,))
         assert draft.mail.waiting(recipient, alice.account) == 0
-        draft.mail.put(sender, recipient, b"e" * 16, b"d" * 16, 923, b"frame")
+        draft.mail.put(sender, recipient, b"e" * 16, b"envelope", b"d" * 16, b"frame")
         assert draft.mail.waiting(recipient, alice.account) == 1
         assert draft.mail.has_mail(recipient)
         draft.flush()

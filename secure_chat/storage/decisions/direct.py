@@ -4,7 +4,7 @@ PROTOCOL.md 24. The envelopes are bytes here: nothing in the server can read the
 """
 
 import hmac
-from hashlib import blake2b as _digest
+from hashlib import sha256
 
 from secure_chat.errors import ClientIdReused, DirectMismatch, UserDisabled, UserUnknown
 from secure_chat.limits import MAILBOX_ENVELOPES_PER_SENDER, MAILBOXES_BYTES_PER_SENDER
@@ -40,7 +40,7 @@ def send(entry: SendDirect, draft: Draft) -> DirectTaken | DirectStale | DirectF
         for part, digest in new:
             envelope = part.envelope
             frame = encode(DirectEnvelope(envelope, now, name))
-            mail.put(device, (account, part.device), part.envelope_id, digest, len(envelope), frame)
+            mail.put(device, (account, part.device), part.envelope_id, envelope, digest, frame)
         mail.note_written(entry.account, account)
     return DirectTaken(draft.now_ms)
 
@@ -73,7 +73,7 @@ def _without_repeats(entry: SendDirect, draft: Draft) -> tuple[list[tuple[Outgoi
     for part in entry.parts:
         if not part.envelope:
             continue
-        digest = _digest(part.envelope, digest_size=DIGEST_BYTES).digest()
+        digest = sha256(part.envelope).digest()[:DIGEST_BYTES]
         sent = draft.mail.sent(sender, part.envelope_id)
         if sent is None:
             new.append((part, digest))

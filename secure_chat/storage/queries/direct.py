@@ -5,7 +5,15 @@ from typing import Final
 from sqlalchemy import LargeBinary, delete, func, insert, null, select, text, update
 
 from secure_chat.storage.statements import compiled, insertion, parameter
-from secure_chat.storage.tables import correspondents, direct_log, mail_places, mailboxes, marks, sent_envelopes
+from secure_chat.storage.tables import (
+    accounts,
+    correspondents,
+    direct_log,
+    mail_places,
+    mailboxes,
+    marks,
+    sent_envelopes,
+)
 
 # --- what the journal loads at its start -----------------------------------------------------------
 
@@ -15,7 +23,7 @@ WAITING: Final = compiled(
         mailboxes.c.device_id,
         mailboxes.c.sender,
         func.count(),
-        func.sum(func.length(mailboxes.c.frame)),
+        func.sum(func.length(mailboxes.c.envelope)),
     ).group_by(mailboxes.c.account, mailboxes.c.device_id, mailboxes.c.sender)
 )
 PLACES_AFTER: Final = compiled(
@@ -25,7 +33,7 @@ PLACES_AFTER: Final = compiled(
         mailboxes.c.envelope_id,
         mailboxes.c.id,
         mailboxes.c.sender,
-        func.length(mailboxes.c.frame),
+        func.length(mailboxes.c.envelope),
     )
     .where(mailboxes.c.id > parameter("mark"))
     .order_by(mailboxes.c.id)
@@ -61,7 +69,7 @@ FORGET_MAILBOX: Final = compiled(
     )
 )
 BYTES_IN_MAILBOX: Final = compiled(
-    select(mailboxes.c.sender, func.sum(func.length(mailboxes.c.frame)))
+    select(mailboxes.c.sender, func.sum(func.length(mailboxes.c.envelope)))
     .where(mailboxes.c.account == parameter("account"), mailboxes.c.device_id == parameter("device_id"))
     .group_by(mailboxes.c.sender)
 )
@@ -109,7 +117,7 @@ SET_PLACED: Final = compiled(
 )
 ADD_PLACE: Final = insertion(mail_places)
 PLACES: Final = compiled(
-    select(mailboxes.c.id, mailboxes.c.sender, func.length(mailboxes.c.frame))
+    select(mailboxes.c.id, mailboxes.c.sender, func.length(mailboxes.c.envelope))
     .join_from(mail_places, mailboxes, mailboxes.c.id == mail_places.c.mail_id)
     .where(
         mail_places.c.account == parameter("account"),
@@ -140,7 +148,7 @@ OLD_MAIL: Final = compiled(
         mailboxes.c.envelope_id,
         mailboxes.c.id,
         mailboxes.c.sender,
-        func.length(mailboxes.c.frame),
+        func.length(mailboxes.c.envelope),
     )
     .where(
         mailboxes.c.id.in_(select(mailboxes.c.id).order_by(mailboxes.c.id).limit(parameter("rows"))),
@@ -184,7 +192,8 @@ FORGET_SENT: Final = compiled(
 # --- what devices read -----------------------------------------------------------------------------
 
 MAIL: Final = compiled(
-    select(mailboxes.c.id, mailboxes.c.envelope_id, mailboxes.c.frame)
+    select(mailboxes.c.id, mailboxes.c.envelope_id, mailboxes.c.envelope, mailboxes.c.time, accounts.c.name)
+    .join_from(mailboxes, accounts, accounts.c.id == mailboxes.c.sender)
     .where(
         mailboxes.c.account == parameter("account"),
         mailboxes.c.device_id == parameter("device_id"),

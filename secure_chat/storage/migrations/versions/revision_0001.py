@@ -141,7 +141,7 @@ def _direct_messages() -> None:
         sa.Column("envelope_id", sa.LargeBinary(16), nullable=False),
         sa.Column("sender", sa.Integer(), nullable=False),
         sa.Column("time", sa.BigInteger(), nullable=False),
-        sa.Column("frame", sa.LargeBinary(), nullable=False),
+        sa.Column("envelope", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_mailboxes_device", "mailboxes", ["account", "device_id"])
