@@ -68,7 +68,9 @@ _SIZES: Final[dict[bytes, frozenset[int]]] = {
 }
 """Bytes that a whole envelope may have, by its first three."""
 _NONE: Final = frozenset[int]()
-_ROUTE: Final = Struct(f">{USER_ID_BYTES}sI{USER_ID_BYTES}sI")  # from and to, as a header has them
+_ROUTE: Final = Struct(f">{USER_ID_BYTES}sI{USER_ID_BYTES}sI")
+route: Final = _ROUTE.pack
+"""From and to as a header has them: sender's user id and device, recipient's user id and device."""
 _ID: Final = slice(3, 3 + ENVELOPE_ID_BYTES)
 _FROM_AND_TO: Final = slice(_ID.stop, _ID.stop + _ROUTE.size)
 _RECIPIENT: Final = slice(ADDRESS_BYTES, ADDRESS_BYTES + USER_ID_BYTES)  # of a route
@@ -116,11 +118,6 @@ class EnvelopeHeader(msgspec.Struct, frozen=True, gc=False):
             raise DirectMismatch("This envelope names another sender than the device that sends it.")
         if self.recipient != recipient:
             raise DirectMismatch("This envelope names another recipient than its request.")
-
-
-def route(sender: bytes, device: int, recipient: bytes, other: int) -> bytes:
-    """From and to, a user id and a device's number each, as the header of an envelope has them."""
-    return _ROUTE.pack(sender, device, recipient, other)
 
 
 def checked_id(envelope: bytes, way: bytes) -> bytes:

@@ -37,6 +37,7 @@ from secure_chat.storage.outcomes import (
 
 logger: Final = logging.getLogger(__name__)
 
+_CLOSING: Final = State.CLOSING  # to look a member up in its Enum costs as much as a call
 _OF_MEMBERS: Final[frozenset[type]] = frozenset({MembershipBegan, MembershipEnded})
 
 
@@ -134,7 +135,7 @@ class Applying:
                     self._leave(reply.serial, reply.outcome)
             elif reply.outcome is None:
                 say(connection, reply.frames)
-                if connection.state is State.CLOSING:
+                if connection.state is _CLOSING:
                     self._closing.begin(connection, b"", "logged out", now)
             elif isinstance(reply.outcome, Opened):
                 say(connection, reply.frames)

@@ -63,17 +63,22 @@ class Mailbox:
 
     # --- what comes in ---------------------------------------------------------------------------
 
-    def arrived(self, mail: Iterable[Mail]) -> bool:
+    def arrived(self, mail: Sequence[Mail]) -> bool:
         """New envelopes, ascending; tells whether something is to be written now."""
+        keeps_up = not self._behind and self._reading == NOTHING_READ
+        if keeps_up and mail[0].mail_id > self._position and self._has_room(len(mail), _bytes_of(mail)):
+            self._newest = mail[-1].mail_id
+            self._give(mail)
+            return True
         has_some = False
         for one in mail:
             if one.mail_id <= self._position:
                 continue  # a page had it already
             self._newest = one.mail_id
-            if self._behind or self._reading != NOTHING_READ or not self._has_room(len(one.frame)):
+            if self._behind or self._reading != NOTHING_READ or not self._has_room(1, len(one.frame)):
                 self._behind = True
             else:
-                self._give(one.mail_id, one.envelope_id, one.frame)
+                self._give((one,))
                 has_some = True
         return has_some
 
@@ -97,9 +102,8 @@ class Mailbox:
         self._wanted, self._reading = None, NOTHING_READ
         if page is None:
             return False
-        for mail in rows:
-            self._give(mail.mail_id, mail.envelope_id, mail.frame)
-        size = sum(len(mail.frame) for mail in rows)
+        self._give(rows)
+        size = _bytes_of(rows)
         if len(rows) < page.rows and size + MAX_DIRECT_FRAME_BYTES <= page.bytes:  # one more would have fitted
             self._position = max(self._position, known)
             self._behind = self._newest > self._position
@@ -137,25 +141,35 @@ class Mailbox:
 
     # --- the window ------------------------------------------------------------------------------
 
-    def _has_room(self, size: int) -> bool:
+    def _has_room(self, envelopes: int, size: int) -> bool:
         return (
             self._window_bytes + size <= MAILBOX_WINDOW_BYTES
             and self._waiting_bytes + size <= MAX_WAITING_MAIL_BYTES
-            and (self._window is None or len(self._window) < MAILBOX_WINDOW_ENVELOPES)
+            and (self._window is None or len(self._window) + envelopes <= MAILBOX_WINDOW_ENVELOPES)
         )
 
-    def _give(self, mail_id: int, envelope_id: bytes, frame: bytes) -> None:
-        size = len(frame)
-        window = self._window
+    def _give(self, mail: Sequence[Mail]) -> None:
+        if not mail:
+            return
+        window, waits, given = self._window, self.waits, 0
         if window is None:
-            self._window = {envelope_id: size}
-        else:
+            window = self._window = {}
+        if waits is None:
+            waits = self.waits = []
+        for one in mail:
+            frame, envelope_id = one.frame, one.envelope_id
+            size = len(frame)
+            given += size
             # Two senders may have drawn one id, the second on purpose: an acknowledgement names both.
             window[envelope_id] = window.get(envelope_id, 0) + size
-        self._window_bytes += size
-        self._waiting_bytes += size
-        self._position = mail_id
-        if self.waits is None:
-            self.waits = [frame]
-        else:
-            self.waits.append(frame)
+            waits.append(frame)
+        self._window_bytes += given
+        self._waiting_bytes += given
+        self._position = mail[-1].mail_id
+
+
+def _bytes_of(mail: Sequence[Mail]) -> int:
+    size = 0
+    for one in mail:
+        size += len(one.frame)
+    return size

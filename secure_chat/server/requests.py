@@ -57,6 +57,8 @@ ELSEWHERE: Final[frozenset[type[c.Command]]] = frozenset(
 _BESIDE: Final = AT_ONCE | ELSEWHERE
 
 _OPENING: Final = frozenset({OpenRoom, JoinRoom})
+_CLOSING: Final = State.CLOSING  # to look a member up in its Enum costs as much as a call
+_ACKNOWLEDGEMENTS: Final = Kind.ACKNOWLEDGEMENTS
 
 
 class Requests:
@@ -119,7 +121,7 @@ class Requests:
             limited, session = KINDS.get(kind), connection.session
             if limited is not None and session is not None:
                 self._rates.take(limited, session.account, now)
-                if limited is Kind.ACKNOWLEDGEMENTS and (more := tokens_beyond_one(command)):
+                if limited is _ACKNOWLEDGEMENTS and (more := tokens_beyond_one(command)):
                     self._rates.charge(limited, session.account, more, now)
             result = self.live.handler.handle(command, self._context(connection))
             connection.state = after
@@ -141,7 +143,7 @@ class Requests:
             self._submit(connection, request, result, size)
         elif isinstance(result, bytes):
             self._delivery.say(connection, result)
-            if connection.state is State.CLOSING:
+            if connection.state is _CLOSING:
                 self._closing.begin(connection, b"", "logged out", now)
         elif isinstance(result, ReadRequest):
             self._services.reader.submit(connection.origin, result)
