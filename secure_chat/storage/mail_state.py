@@ -4,14 +4,16 @@ It is what the disk holds, no more: changed only once the disk has it, by `MailD
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
-from secure_chat.limits import MAX_KNOWN_PAIRS, MAX_KNOWN_PLACES, SWEEP_ROWS
+from secure_chat.limits import MAX_KNOWN_PAIRS, MAX_KNOWN_PLACES
 from secure_chat.storage.database import Database
 from secure_chat.storage.queries import direct as queries
 from secure_chat.storage.sent_envelopes import ALL_ROWS, DeviceKey, SentEnvelopes, mark_of
+
+PUT_AWAY_ROWS: Final = 4000  # at a time: several times what one batch can bring
 
 Pair: TypeAlias = tuple[int, int]
 """The account that has written, and the one that it has written to."""
@@ -97,7 +99,7 @@ class MailState:
     def put_places_away(self, database: Database) -> None:
         """Put the oldest places into their table, in a transaction of its own."""
         with database.transaction():
-            rows = database.all(queries.PLACES_AFTER, mark=self.placed, rows=SWEEP_ROWS)
+            rows = database.all(queries.PLACES_AFTER, mark=self.placed, rows=PUT_AWAY_ROWS)
             database.insert_many(queries.ADD_PLACE, sorted(row[:4] for row in rows))
             placed = rows[-1][3] if rows else self.placed
             database.execute(queries.SET_PLACED, row=placed)

@@ -12,6 +12,7 @@ from secure_chat.errors import ChatError, RoomUnknown, StorageFailed, StorageFul
 from secure_chat.limits import STORAGE_RETRY_SECONDS
 from secure_chat.protocol.codec import decode_said, encode
 from secure_chat.protocol.events import Accepted, Done, Failure
+from secure_chat.protocol.frames import split_frames
 from secure_chat.protocol.states import Role
 from secure_chat.server import journal as journal_module
 from secure_chat.server.inbox import Inbox
@@ -201,6 +202,36 @@ def test_one_commit_takes_all_that_has_arrived_and_is_announced_once_in_order() 
         assert [len(one.replies) for one in found] in ([1, 10], [11])
         assert [reply.serial for one in found for reply in one.replies] == [1, *range(10, 20)]
         assert [reply.size for one in found for reply in one.replies] == [10] * 11
+
+
+def test_what_a_row_of_requests_of_one_connection_gets_goes_back_as_one_reply_and_all_credit_with_it() -> None:
+    """Until something must be acted on; and one that comes again later begins a row of its own."""
+    with World() as world:
+        gate = threading.Event()
+        world.store.during_commit = lambda: gate.wait(PATIENCE_SECONDS)
+        world.put(post())  # holds the others up, so that they are one batch
+        asked: list[tuple[int, AnyEntry | PresenceRequest]] = [
+            (7, post()),
+            (7, PresenceRequest(11)),
+            (7, post()),
+            (8, post()),
+            (7, LeaveRoom(1, "nowhere")),
+            (7, post()),
+            (7, PresenceRequest(404)),
+        ]
+        world.inbox.put(0, [Submission(serial, at, entry, 10 + at) for at, (serial, entry) in enumerate(asked)], [])
+        gate.set()
+        found = world.announcements(lambda some: sum(reply.count for one in some for reply in one.replies) >= 8)
+    replies = [reply for one in found for reply in one.replies][1:]
+    assert [(reply.serial, reply.count, reply.size) for reply in replies] == [
+        (7, 3, 10 + 11 + 12),
+        (8, 1, 13),
+        (7, 1, 14),
+        (7, 2, 15 + 16),
+    ]
+    assert [type(reply.outcome) for reply in replies] == [type(None), type(None), Refused, type(None)]
+    kinds = [[type(decode_said(body)) for body in split_frames(reply.frames)] for reply in replies]
+    assert kinds == [[Accepted, Done, Accepted], [Accepted], [Failure], [Accepted, Failure]]
 
 
 def test_every_thread_is_told_what_was_appended_and_only_its_own_replies() -> None:

@@ -291,7 +291,7 @@ class MailMachine(RuleBasedStateMachine):
 def test_whatever_happens_mailboxes_are_as_the_model_says(examples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("secure_chat.storage.decisions.direct.MAILBOX_ENVELOPES_PER_SENDER", MOST_WAITING)
     monkeypatch.setattr("secure_chat.storage.mail_state.MAX_KNOWN_PLACES", 3)
-    monkeypatch.setattr("secure_chat.storage.mail_state.SWEEP_ROWS", 2)
+    monkeypatch.setattr("secure_chat.storage.mail_state.PUT_AWAY_ROWS", 2)
     monkeypatch.setattr("secure_chat.storage.sent_envelopes.MAX_KNOWN_ENVELOPES", 3)
     monkeypatch.setattr("secure_chat.storage.sent_envelopes.MOVE_ROWS", 2)
     run_state_machine_as_test(MailMachine, settings=settings(max_examples=examples, stateful_step_count=40))

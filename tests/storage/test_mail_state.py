@@ -142,7 +142,7 @@ def put_away(opened: Opened, monkeypatch: pytest.MonkeyPatch, most: int) -> None
 def test_an_acknowledgement_ends_what_is_known_by_heart_and_what_lies_in_the_table(
     opened: Opened, restarted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("secure_chat.storage.mail_state.SWEEP_ROWS", 2)
+    monkeypatch.setattr("secure_chat.storage.mail_state.PUT_AWAY_ROWS", 2)
     alice, bob, carol = (opened.register(name) for name in ("alice", "bob", "carol"))
     ids = [sent(opened, alice, bob) for _ in range(6)]
     opened.settled(send(carol, bob, part(carol, bob, envelope_id=ids[0])), DirectTaken)  # known by heart
