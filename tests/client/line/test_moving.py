@@ -329,6 +329,20 @@ def test_after_a_way_that_failed_unseen_a_line_goes_nowhere(pipe: Person, comman
     assert pipe.console.leaving is ExitCode.PARTLY_SENT
 
 
+def test_unseen_only_a_whole_name_leads_anywhere(pipe: Person) -> None:
+    """Whoever writes first can have a name that begins like, or holds, the one that is meant."""
+    pipe.types("/msg bobby hello")
+    pipe.client.take_asked()
+    for beginning in ("bob", "@bob", "#de", "obb"):
+        pipe.types("/go dev")
+        pipe.types(f"/go {beginning}")
+        assert pipe.types("a secret")[0].endswith("[room.none]")
+    assert pipe.client.take_asked() == []
+    for name, prompt in (("bobby", "bobby (end-to-end) >"), ("@Bobby", "bobby (end-to-end) >"), ("#dev", "#dev >")):
+        pipe.types(f"/go {name}")
+        assert pipe.prompt == prompt
+
+
 @pytest.mark.parametrize("command", ["/join elsewhere", "/join elsewhere --create", "/leave dev"])
 def test_a_way_that_the_server_refuses_is_one_that_failed(pipe: Person, command: str) -> None:
     pipe.types(command)

@@ -94,7 +94,11 @@ def go(context: Context, argument: str) -> None:
     words = argument.split()
     if len(words) != 1:
         misused("go", f"Where to? You are in {_list_of(context.places.all())}.")
-    go_to(context, _one_of(words[0], context.places.matching(words[0])))
+    matching = context.places.matching(words[0])
+    if context.typed_ahead or not context.is_watched:  # nobody sees that a beginning has met somebody else
+        name = words[0].lstrip("#@").lower()
+        matching = [where for where in matching if where.title.removeprefix("#") == name]
+    go_to(context, _one_of(words[0], matching))
 
 
 def go_to(context: Context, where: Where) -> None:
@@ -259,7 +263,7 @@ COMMANDS: Final = (
         Group.MOVE,
         go,
         details=(
-            "The beginning of a name is enough; #NAME means a room, @NAME a person.",
+            "The beginning of a name is enough, from a pipe the whole one; #NAME means a room, @NAME a person.",
             "What you were typing stays where it was and is there again when you come back.",
         ),
         leads=moves,
