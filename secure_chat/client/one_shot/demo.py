@@ -11,9 +11,6 @@ from secure_chat.client.one_shot.output import Output
 from secure_chat.client.one_shot.records import DemoRecord
 from secure_chat.client.one_shot.throwaway import Person, Server, running_server, stage
 from secure_chat.exit_codes import ExitCode
-from secure_chat.protocol.codec import decode_said
-from secure_chat.protocol.events import DirectEnvelope
-from secure_chat.protocol.frames import split_frames
 from secure_chat.sanitize import one_line
 
 IN_THE_ROOM: Final = "The picnic is on Saturday at three."
@@ -22,7 +19,7 @@ ANSWER: Final = "I have seen it. The red paper was a good idea."
 _SHOWN_BYTES: Final = 48
 
 # What an operator can see with any tool for SQLite.
-_WAITING: Final = "SELECT frame FROM mailboxes ORDER BY id"
+_WAITING: Final = "SELECT envelope FROM mailboxes ORDER BY id"
 _LOGGED: Final = """\
 SELECT sent, sender.name, recipient.name, size, envelope_id
 FROM direct_log AS log
@@ -105,10 +102,10 @@ class _Story:
 
     def _mailboxes(self, server: Server) -> None:
         with _database(server) as database:
-            frames = [bytes(row[0]) for row in database.execute(_WAITING)]
-        for envelope in (_envelope_in(frame) for frame in frames):
+            envelopes = [bytes(row[0]) for row in database.execute(_WAITING)]
+        for envelope in envelopes:
             self.say(f"    an envelope of {len(envelope):,} bytes waits: …{envelope[-_SHOWN_BYTES:].hex()}")
-        if not frames:
+        if not envelopes:
             self.say("    no envelope: it was forgotten when bob's device had it on its disk")
 
     def _log(self, server: Server) -> None:
@@ -117,13 +114,6 @@ class _Story:
         for sent, sender, recipient, size, identifier in rows:
             moment = datetime.fromtimestamp(sent / 1000, UTC)
             self.say(f"    {moment:%H:%M:%S} {sender} to {recipient}, {size:,} bytes, envelope {identifier.hex()}")
-
-
-def _envelope_in(frame: bytes) -> bytes:
-    """The envelope in a frame as the server keeps it for the device."""
-    (body,) = split_frames(frame)
-    said = decode_said(body)
-    return said.envelope if isinstance(said, DirectEnvelope) else b""
 
 
 @contextlib.contextmanager
