@@ -131,6 +131,7 @@ class Console:
             self._run_early()
         else:
             self._guarded(lambda: self._run(text))
+        self.context.overtaken_writer = ""
 
     def interrupted(self, *, had_text: bool) -> None:
         """Ctrl-C: it ends a question or a long listing, else clears the line; a second one quits."""

@@ -59,6 +59,7 @@ class Context:
     own_lines: OwnLines = field(default_factory=OwnLines)
     own_directs: OwnDirects = field(default_factory=OwnDirects)
     last_writer: str = ""  # who wrote a direct message last
+    overtaken_writer: str = ""  # who that was when the line at the prompt was begun; empty: nobody else wrote since
     expectations: Expectations = field(default_factory=Expectations)
     questions: Questions = field(default_factory=Questions)
     lines: list[Line] = field(default_factory=list)  # to be drawn
@@ -162,6 +163,12 @@ class Context:
             conversation.draft = self.drafts.pop(conversation.draft_name, "")
             self.people.see(peer)
         return conversation
+
+    def heard_from(self, peer: str) -> None:
+        """Somebody has written: /reply means them now, but a command at the prompt may have been begun for another."""
+        if not self.overtaken_writer and self.prompt_text.get().lstrip().startswith("/"):
+            self.overtaken_writer = self.last_writer
+        self.last_writer = peer
 
     def settle(self) -> None:
         """Go somewhere, if the person is nowhere yet and there is a room. What is typed meanwhile stays."""

@@ -137,7 +137,7 @@ class DirectHappenings:
         context, conversation = self._context, self._context.conversation(message.peer)
         conversation.shown = max(conversation.shown, message.row)
         if not message.own:
-            context.last_writer = message.peer
+            context.heard_from(message.peer)
         context.show(*self._days.before(message.time), context.direct_lines.live(message))
 
     def _settled(self, event: e.DirectAccepted | e.DirectRefused | e.DirectHeld) -> None:

@@ -93,6 +93,36 @@ def test_reply_goes_to_whoever_wrote_last(alice: Person) -> None:
     assert alice.prompt == "bob (end-to-end) >"
 
 
+def test_a_reply_goes_to_nobody_who_wrote_while_it_was_typed(alice: Person) -> None:
+    """Who writes at the right moment must not get what was meant for somebody else."""
+    alice.hears(heard_row(row("lunch?", peer="bob")))
+    alice.prompt_text.text = "/reply with you, of cou"
+    alice.hears(heard_row(row("hi", peer="carol", number=2)))
+    (drawn,) = alice.types("/reply with you, of course")
+    assert drawn == (
+        "! carol has written while you typed. Nothing was sent. Your text is back at the prompt. "
+        "Enter sends it to carol, /msg bob TEXT to bob. [usage.invalid]"
+    )
+    assert alice.client.take_asked() == []
+    assert alice.prompt_text.text == "/reply with you, of course"
+    alice.types("/reply with you, of course")
+    assert alice.asks() == ("message", "carol", "with you, of course")
+
+
+def test_a_reply_that_was_begun_after_the_message_goes_out_at_once(alice: Person) -> None:
+    alice.hears(heard_row(row("lunch?", peer="bob")), heard_row(row("hi", peer="carol", number=2)))
+    alice.prompt_text.text = "/reply yes"
+    alice.hears(heard_row(row("are you there?", peer="carol", number=3)))
+    alice.types("/reply yes")
+    assert alice.asks() == ("message", "carol", "yes")
+    alice.prompt_text.text = "/users"
+    alice.hears(heard_row(row("well?", peer="bob", number=4)))
+    alice.types("/time")
+    alice.prompt_text.text = ""
+    alice.types("/reply no")
+    assert alice.asks()[:2] == ("message", "bob")
+
+
 def test_a_message_of_many_lines_to_a_person_is_asked_about_too(alice: Person) -> None:
     alice.types("/msg bob")
     alice.types("\n".join(["line"] * 12))

@@ -31,6 +31,13 @@ def reply(context: Context, argument: str) -> None:
     """The same to whoever wrote last."""
     if not context.last_writer:
         misused("reply", "Nobody has written to you since the start.")
+    begun_for, writer = context.overtaken_writer, context.last_writer
+    if begun_for and begun_for != writer:
+        where = context.put_back(f"/reply {argument}".rstrip())
+        raise UsageInvalid(
+            f"{writer} has written while you typed. Nothing was sent. {where}".rstrip(),
+            hint=f"Enter sends it to {writer}, /msg {begun_for} TEXT to {begun_for}",
+        )
     msg(context, f"{context.last_writer} {argument}")
 
 
