@@ -85,6 +85,8 @@ def parse_link(text: str) -> Link:
     if match["version"] != "1":
         raise LinkRefused("this link needs a newer version")
     parts = match["rest"].split(".")
+    if len(parts) == 2:
+        parts.append("")  # the point of an empty token, lost
     if len(parts) not in (3, 5):
         raise LinkRefused("a link has three parts or five")
     port = int(match["port"] or DEFAULT_PORT)

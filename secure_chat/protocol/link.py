@@ -95,8 +95,10 @@ def _parse_address(address: str) -> tuple[str, int]:
 
 
 def _from_parts(host: str, port: int, parts: list[str]) -> Link:
+    if len(parts) == 2:
+        parts = [*parts, ""]  # the point at the end of an address's link was taken for a full stop
     if len(parts) not in (3, 5):
-        raise LinkInvalid(f"A link has 3 or 5 parts after its version, this one {len(parts)}; was it cut off?")
+        raise LinkInvalid(f"A link has 2, 3 or 5 parts after its version, this one {len(parts)}; was it cut off?")
     authority = _decode("authority", parts[0], AUTHORITY_BYTES)
     log_pin = _decode("log pin", parts[1], PIN_BYTES)
     token = _decode("token", parts[2], INVITE_TOKEN_BYTES) if parts[2] else b""

@@ -177,3 +177,14 @@ def test_the_address_alone_invites_nobody() -> None:
     assert (address.token, address.inviter) == (b"", None)
     assert address.format().endswith(".")
     assert parse_link(address.format()) == address
+
+
+@given(links, st.data())
+def test_a_point_at_the_end_that_was_taken_for_a_full_stop_is_not_missed(link: Link, data: st.DataObject) -> None:
+    address = link.address_only()
+    line = address.format().removesuffix(".")
+    assert parse_link(line) == address
+    altered = replace(address, log_pin=data.draw(st.binary(min_size=16, max_size=16).filter(address.log_pin.__ne__)))
+    assert parse_link(altered.format().removesuffix(".")) != address
+    with pytest.raises(LinkInvalid):
+        parse_link(line[:-1])
