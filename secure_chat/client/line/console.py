@@ -227,7 +227,10 @@ class Console:
                 self._registry.find(typed.name).run(self.context, typed.argument)
         except ChatError as error:
             if isinstance(typed, Slash) and self._registry.leads_elsewhere(typed):
-                self.context.move_failed(error)
+                if isinstance(error, SlashUnknown | SlashNotHere):  # it may have been a way to a place
+                    self.context.move_failed(error, f"/{one_line(typed.name)} was not understood")
+                else:
+                    self.context.move_failed(error)
             if not isinstance(error, SlashUnknown | SlashNotHere | NoRoom | NotConnected):
                 raise
             self.context.tell(error, self.context.put_back(text.strip("\n")))

@@ -208,11 +208,11 @@ class Context:
             return NoRoom.hint
         return f"/go {one_line(nearest.room)}, /msg USER or /join ROOM leads to one"
 
-    def move_failed(self, error: ChatError) -> None:
-        """A command that leads elsewhere has failed: lines that follow it unseen were meant for there."""
+    def move_failed(self, error: ChatError, what: str = "The place that was named before was not reached") -> None:
+        """A command that leads elsewhere has failed: what follows unseen was meant for there. `what` has failed."""
         self.fell_short(error)
         if self.typed_ahead or not self.is_watched:
-            self.lose_way("The place that was named before was not reached, so this goes nowhere.")
+            self.lose_way(f"{what}, so this goes nowhere.")
 
     def fell_short(self, error: ChatError) -> None:
         """Something was not done; where nobody sees that, the exit code of the first one says so."""

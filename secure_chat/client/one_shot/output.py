@@ -43,13 +43,13 @@ class Output:
 
         if self.json:
             from secure_chat.client.one_shot.records import ErrorRecord
-            from secure_chat.programs import typable
+            from secure_chat.client.one_shot.text_form import next_step_here
             from secure_chat.sanitize import one_line
 
             record = ErrorRecord(
                 code=error.code,
                 sentence=one_line(error.sentence),
-                next_step=typable(one_line(error.next_step)),
+                next_step=next_step_here(error),
                 retry_after=error.retry_after,
             )
             self.data(record, "")

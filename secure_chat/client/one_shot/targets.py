@@ -7,7 +7,7 @@ from secure_chat.client.direct.events import SafetyNumber
 from secure_chat.client.events import RoomsFound
 from secure_chat.client.likeness import closest
 from secure_chat.client.one_shot.account import ConnectedAccount
-from secure_chat.errors import ChatError, NotMember, RoomUnknown, UserUnknown
+from secure_chat.errors import ChatError, NameInvalid, NotMember, RoomNameInvalid, RoomUnknown, UserUnknown
 from secure_chat.names import room_name, user_name
 from secure_chat.sanitize import one_line
 
@@ -37,7 +37,21 @@ Target: TypeAlias = Room | Someone
 
 def target(text: str) -> Target:
     """What `-t` names. Raises `RoomNameInvalid`, `NameInvalid`."""
-    return Room(room_name(text)) if text.startswith("#") else Someone(user_name(text.removeprefix("@")))
+    if text.startswith("#"):
+        return Room(room_name(text))
+    try:
+        return Someone(user_name(text.removeprefix("@")))
+    except NameInvalid as error:
+        raise _perhaps_a_room(text, error) from error
+
+
+def _perhaps_a_room(text: str, error: NameInvalid) -> NameInvalid:
+    """The same error, with the room of that name where there can be one."""
+    try:
+        room = room_name(text)
+    except RoomNameInvalid:
+        return error
+    return NameInvalid(f"{error.sentence} Did you mean #{room}?", hint=f"a room is written with #: -t '#{room}'")
 
 
 def room_or_person(text: str) -> Target:
@@ -59,6 +73,8 @@ def not_in_room(account: ConnectedAccount, room: str) -> ChatError:
     found = account.answer(account.client.list_rooms(room), RoomsFound)
     if any(each.room == room for each in found.rooms):
         return NotMember(f"You are not a member of #{room}.", hint=f"in secure-chat: /join {room}")
+    if any(each.name == room for each in account.client.snapshot.contacts):
+        return RoomUnknown(f"There is no room #{room}. Did you mean @{room}?", hint="secure-chat rooms")
     known = account.answer(account.client.list_rooms(), RoomsFound)
     meant = closest(room, [each.room for each in known.rooms])
     return RoomUnknown(

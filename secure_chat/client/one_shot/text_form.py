@@ -1,17 +1,21 @@
 """Events of rooms, rows of conversations and errors as lines of plain text, safe to show on any terminal."""
 
+import re
 from datetime import UTC, datetime
 from typing import Final
 
 from secure_chat.client.direct.events import DirectMessage
 from secure_chat.client.line.direct_lines import TRUST_WORDS, caveat
 from secure_chat.client.line.lines import line, rows
-from secure_chat.errors import ChatError
+from secure_chat.errors import ChatError, NotConnected
 from secure_chat.programs import typable
 from secure_chat.protocol.events import Joined, Kicked, Left, Message, RoomEvent, TopicSet
 from secure_chat.sanitize import cells, one_line, sanitize
 
 _CONTINUED: Final = "\n    "
+_NO_CONNECTION: Final = "secure-chat status says whether the server can be reached"  # nothing reconnects by itself here
+_IN_LINE_CLIENT: Final = "in secure-chat: "
+_LINE_COMMAND: Final = re.compile(r"(?:^|[\s(])/[a-z]+(?![\w/.-])")  # a path has more than one part
 _LATEST_MS: Final = 253_402_300_799_000  # the end of the year 9999, where the calendar of this language ends
 
 
@@ -36,15 +40,17 @@ def _what(event: RoomEvent) -> str:
             return f"* {one_line(event.sender)} {_text(event.text)}"
         case Message():
             return f"{one_line(event.sender)}: {_text(event.text)}"
+        case TopicSet(text=""):
+            return f"· {one_line(event.sender)} cleared the topic"
         case TopicSet():
-            return f"* {one_line(event.sender)} set the topic: {one_line(event.text)}"
+            return f"· {one_line(event.sender)} set the topic: {one_line(event.text)}"
         case Joined():
-            return f"* {one_line(event.name)} joined"
+            return f"· {one_line(event.name)} joined"
         case Left():
-            return f"* {one_line(event.name)} left"
+            return f"· {one_line(event.name)} left"
         case Kicked():
             reason = f": {one_line(event.reason)}" if event.reason else ""
-            return f"* {one_line(event.name)} was kicked by {one_line(event.by)}{reason}"
+            return f"· {one_line(event.name)} was kicked by {one_line(event.by)}{reason}"
 
 
 def folded(text: str, columns: int) -> str:
@@ -71,9 +77,20 @@ def time_of(milliseconds: int) -> str:
 def explain(error: ChatError) -> str:
     """What happened and its code, and on a line of its own the next step, as it can be typed."""
     lines = [f"secure-chat: {one_line(error.sentence)} [{one_line(error.code)}]"]
-    if error.next_step:
-        lines.append(f"  {typable(one_line(error.next_step))}")
+    step = next_step_here(error)
+    if step:
+        lines.append(f"  {step}")
     return "\n".join(lines)
+
+
+def next_step_here(error: ChatError) -> str:
+    """The next step as it can be typed in a shell; what is a command of the line client says so."""
+    if isinstance(error, NotConnected) and error.next_step == NotConnected.hint:
+        return typable(_NO_CONNECTION)
+    step = one_line(error.next_step)
+    if _LINE_COMMAND.search(step) and not step.startswith(_IN_LINE_CLIENT):
+        return f"{_IN_LINE_CLIENT}{step}"
+    return typable(step)
 
 
 def _text(text: str) -> str:

@@ -36,7 +36,7 @@ def test_what_is_sent_is_acknowledged_and_can_be_read_searched_and_paged(alice: 
     ]
     lines = alice.run("history", room, "--before", "3").output.splitlines()
     assert [line.split(" ", 2)[2] for line in lines] == [
-        f"#{room} * {alice.name} joined",
+        f"#{room} · {alice.name} joined",
         f"#{room} {alice.name}: the build is green",
     ]
     found = alice.run("search", "green", f"in:#{room}", f"from:{alice.name}", "--json")

@@ -106,6 +106,9 @@ def test_nobody_of_that_name_is_not_found_and_the_right_one_is_named(alice: Shel
         assert f"There is no user {slip}. Did you mean {bob.name}? [user.unknown]" in ended.errors
     lobby = alice.run("send", "-t", "lobby", "-m", "x")
     assert lobby.code == ExitCode.USAGE  # the name is reserved
+    assert "Did you mean #lobby?" in lobby.errors
+    person = alice.run("history", bob.name)
+    assert (person.code, f"Did you mean @{bob.name}?" in person.errors) == (ExitCode.NOT_FOUND, True), person.errors
     assert alice.run("send", "-t", alice.name, "-m", "x").code == ExitCode.USAGE
     action = alice.run("send", "-t", bob.name, "--action", "-m", "waves")
     assert "--action is for rooms" in action.errors
