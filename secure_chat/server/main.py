@@ -49,16 +49,6 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    common = _Parser(add_help=False)
-    common.add_argument("--config", type=Path, metavar="FILE", help="the only settings file that is read")
-    for flag, key, placeholder, sentence in _SETTING_FLAGS:
-        common.add_argument(flag, dest=key, metavar=placeholder, help=sentence)
-    common.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="any other setting")
-    common.add_argument("--json", action="store_true", help="one JSON object a line")
-    common.add_argument("-q", "--quiet", action="store_true", help="no talk on standard error")
-    common.add_argument("-v", "--verbose", action="store_true", help="more talk: the log at level debug")
-    common.add_argument("--no-color", action="store_true", help="accepted; nothing here is coloured")
-    common.add_argument("--yes", action="store_true", help="accepted; nothing here asks")
     root = _Parser(
         prog=PROGRAM,
         description="The server of secure_chat: rooms kept by the server, direct messages it cannot read.",
@@ -67,6 +57,11 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     root.add_argument("--print-completion", choices=("bash", "zsh", "tcsh"), metavar="SHELL", help=argparse.SUPPRESS)
+    root.set_defaults(config=None, json=False, quiet=False, verbose=False, no_color=False, yes=False)
+    root.set_defaults(set=[], set_before=[], **{key: None for _, key, _, _ in _SETTING_FLAGS})
+    _add_common(root, set_to="set_before")  # a list of the root's would give way to the command's
+    common = _Parser(add_help=False)
+    _add_common(common, set_to="set")
     commands = root.add_subparsers(dest="command", metavar="COMMAND")
     for name, sentence in (
         ("quickstart", "prepare what is missing, then serve until Ctrl-C"),
@@ -97,6 +92,23 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
+def _add_common(to: argparse.ArgumentParser, *, set_to: str) -> None:
+    """The options of every command, before it or after it. Without defaults: a command leaves alone what stood before.
+
+    `set_to`: where the texts of --set are collected.
+    """
+    unset = argparse.SUPPRESS
+    to.add_argument("--config", type=Path, default=unset, metavar="FILE", help="the only settings file that is read")
+    for flag, key, placeholder, sentence in _SETTING_FLAGS:
+        to.add_argument(flag, dest=key, default=unset, metavar=placeholder, help=sentence)
+    to.add_argument("--set", dest=set_to, action="append", default=unset, metavar="KEY=VALUE", help="any other setting")
+    to.add_argument("--json", action="store_true", default=unset, help="one JSON object a line")
+    to.add_argument("-q", "--quiet", action="store_true", default=unset, help="no talk on standard error")
+    to.add_argument("-v", "--verbose", action="store_true", default=unset, help="more talk: the log at level debug")
+    to.add_argument("--no-color", action="store_true", default=unset, help="accepted; nothing here is coloured")
+    to.add_argument("--yes", action="store_true", default=unset, help="accepted; nothing here asks")
+
+
 def _examples(command: str) -> str:
     return "examples:\n" + "\n".join(f"  {PROGRAM} {example}" for example in EXAMPLES[command])
 
@@ -116,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(options)
     except ChatError as error:
-        report(error)
+        _report(error, options)
         return exit_code_of(error)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
@@ -124,11 +136,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.OK  # whoever reads has seen enough
 
 
-def report(error: ChatError) -> None:
+def _report(error: ChatError, options: argparse.Namespace) -> None:
     """Tell an error: what happened, its code, the next step. On standard error, one form for all commands."""
+    from secure_chat.errors import CertificateMissing, ServerNotRunning
+    from secure_chat.server.next_steps import next_step
+
+    is_nothing_there = isinstance(error, ServerNotRunning | CertificateMissing)
+    passed_over = _sources(options).passed_over() if is_nothing_there else None
+    values = vars(options)
+    place: list[str] = [] if options.config is None else ["--config", str(options.config)]
+    for flag, key in (("--data", "data"), ("--certs", "certificates.directory")):
+        if values[key] is not None:
+            place += [flag, values[key]]
     print(f"{PROGRAM}: {error.sentence} [{error.code}]", file=sys.stderr)
-    if error.next_step:
-        print(f"  {typable(error.next_step)}", file=sys.stderr)
+    if step := next_step(error, place, passed_over):
+        print(f"  {typable(step)}", file=sys.stderr)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -165,7 +187,7 @@ def _sources(options: argparse.Namespace) -> "SettingsSources":
         flags.append(("log.level", "debug"))
     if options.quiet:
         flags.append(("log.standard_error", "false"))
-    for assignment in options.set:
+    for assignment in [*options.set_before, *options.set]:
         key, separator, value = assignment.partition("=")
         if not separator:
             raise SettingInvalid(f"--set {assignment}: write it as KEY=VALUE.")

@@ -18,7 +18,7 @@ from secure_chat.exit_codes import ExitCode
 from secure_chat.server import main
 from secure_chat.server.main import PROGRAM, parser
 from secure_chat.storage.database import DATABASE_NAME
-from tests.support.command import log_of, run, serving
+from tests.support.command import home, log_of, run, serving
 from tests.support.installation import Installation
 from tests.support.wire_client import WireClient
 
@@ -89,6 +89,50 @@ def test_status_and_reload_without_a_server_say_so(tmp_path: Path) -> None:
         assert result.returncode == ExitCode.NETWORK
         assert "[server.not_running]" in result.stderr
         assert result.stdout == ""
+
+
+@pytest.mark.parametrize("place", [("--config", "my var/secure-chat.toml"), ("--data", "my var")])
+def test_the_way_on_is_that_of_the_installation_that_was_named(tmp_path: Path, place: tuple[str, str]) -> None:
+    named = f"{place[0]} '{place[1]}'" if " " in place[1] else " ".join(place)
+    installation = Installation(tmp_path / "my var")
+    assert installation.settings_file == tmp_path / "my var" / "secure-chat.toml"
+    for call in (["status", *place], [*place, "status"]):
+        result = run(tmp_path, *call)
+        assert result.returncode == ExitCode.NETWORK, result.stderr
+        assert result.stderr.endswith(f"\n  start it: secure-chat-server run {named}\n")
+
+
+def test_a_missing_certificate_or_settings_file_is_made_where_it_was_looked_for(tmp_path: Path) -> None:
+    missing = run(tmp_path, "run", "--data", "here", "--certs", "there")
+    assert missing.stderr.endswith("start it: secure-chat-server quickstart --data here --certs there\n")
+    nowhere = run(tmp_path, "status", "--config", "mine.toml")
+    assert nowhere.stderr.endswith("make one: secure-chat-server quickstart --config mine.toml --prepare-only\n")
+
+
+@pytest.mark.parametrize("command", ["status", "reload", "run"])
+def test_in_a_checkout_the_way_on_is_its_own_installation_and_not_a_second_one(tmp_path: Path, command: str) -> None:
+    Installation(tmp_path / "var")
+    result = run(tmp_path, command)
+    assert result.returncode in (ExitCode.NETWORK, ExitCode.NOT_FOUND)
+    assert result.stderr.endswith(
+        "\n  start the one of this directory: secure-chat-server run --config var/secure-chat.toml\n"
+    )
+    elsewhere = run(tmp_path, command, "--data", "elsewhere")
+    assert "var/secure-chat.toml" not in elsewhere.stderr
+    by_environment = run(tmp_path, command, environment=home(tmp_path, SECURE_CHAT_SERVER_DATA="elsewhere"))
+    assert "var/secure-chat.toml" not in by_environment.stderr
+
+
+def test_options_stand_before_a_command_or_after_it_and_the_later_one_wins(tmp_path: Path) -> None:
+    def port(*arguments: str) -> int:
+        options = parser().parse_args(arguments)
+        return main._sources(options).load(may_be_missing=True).settings.listen.port
+
+    assert port("--port", "1111", "run") == port("run", "--port", "1111") == 1111
+    assert port("--port", "1111", "run", "--port", "2222") == 2222
+    assert port("--set", "listen.port=1111", "run", "--set", "log.level=debug") == 1111
+    assert port("--set", "listen.port=1111", "run", "--set", "listen.port=2222") == 2222
+    assert json.loads(run(tmp_path, "--json", "version").stdout)["version"] == __version__
 
 
 def test_check_config_tells_the_line_the_certificate_and_who_said_what(tmp_path: Path) -> None:

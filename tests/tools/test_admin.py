@@ -246,6 +246,23 @@ def test_a_server_whose_port_is_not_known_yet_has_no_links(stopped: Stopped) -> 
     assert len(stopped.admin("sessions", "--json").objects) == 2, "bob was logged out for a link that was not made"
 
 
+def test_in_a_checkout_it_is_said_which_server_this_is_about(tmp_path: Path) -> None:
+    Stopped(tmp_path / "var")
+    data = tmp_path / ".local" / "share" / "secure-chat-server"
+    refused = ADMIN.run(tmp_path, "user", "list")
+    assert refused.returncode != 0
+    data.mkdir(parents=True, mode=0o700)
+    Store.open(data, now_ms=NOW).close()
+    listed = ADMIN.run(tmp_path, "user", "list", "-v")
+    assert listed.returncode == 0, listed.stderr
+    for done in (refused, listed):
+        assert f"  This is about the server of {data}. The one of this directory: " in done.stderr
+        assert "secure-chat-admin --config var/secure-chat.toml\n" in done.stderr
+    for named in (["--config", "var/secure-chat.toml"], ["-q"]):
+        assert "This is about" not in ADMIN.run(tmp_path, *named, "user", "list").stderr
+    assert "This is about" not in ADMIN.run(tmp_path, "user", "list", SECURE_CHAT_SERVER_DATA=str(data)).stderr
+
+
 # --- states of people ----------------------------------------------------------------------------
 
 

@@ -73,6 +73,9 @@ def user_settings_file() -> Path:
     return _xdg("XDG_CONFIG_HOME", Path(".config")) / "secure-chat" / "secure-chat.toml"
 
 
+# What `make run` of a checkout prepares, below the checkout. Relative, as it is typed there.
+CHECKOUT_SETTINGS_FILE: Final = Path("var") / "secure-chat.toml"
+
 SYSTEM_SETTINGS_FILE: Final = Path("/etc/secure-chat/secure-chat.toml")
 
 

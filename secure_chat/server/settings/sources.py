@@ -22,7 +22,12 @@ from secure_chat.errors import (
 )
 from secure_chat.limits import MAX_SETTINGS_FILE_BYTES
 from secure_chat.server.settings.model import SETTINGS, Setting, Settings, build
-from secure_chat.server.settings.paths import SYSTEM_SETTINGS_FILE, DataDirectory, user_settings_file
+from secure_chat.server.settings.paths import (
+    CHECKOUT_SETTINGS_FILE,
+    SYSTEM_SETTINGS_FILE,
+    DataDirectory,
+    user_settings_file,
+)
 
 ENVIRONMENT_PREFIX: Final = "SECURE_CHAT_SERVER_"  # the client has SECURE_CHAT_DATA and others of its own
 CONFIG_VARIABLE: Final = "SECURE_CHAT_SERVER_CONFIG"
@@ -111,6 +116,15 @@ class SettingsSources:
         if data:
             return DataDirectory(_converted(data[-1])).settings_file
         return user_settings_file()
+
+    def passed_over(self) -> Path | None:
+        """The settings file of the checkout that is the working directory, where nothing names an installation.
+
+        It is not read then; whoever started its server by `make run` may believe that it is.
+        """
+        if self.config is not None or self.settings_file() != user_settings_file():
+            return None
+        return CHECKOUT_SETTINGS_FILE if os.path.isfile(CHECKOUT_SETTINGS_FILE) else None
 
     def load(self, *, may_be_missing: bool = False) -> LoadedSettings:
         """Read and check everything. Raises `SettingInvalid` and its kinds, with file and line where there is one.

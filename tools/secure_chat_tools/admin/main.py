@@ -1,5 +1,6 @@
 """The command secure-chat-admin from its arguments to its exit code."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -21,8 +22,14 @@ def _work(given: Arguments, screen: Screen) -> int:
     from secure_chat_tools.admin.commands import Run
     from secure_chat_tools.admin.wording import show
 
-    loaded = SettingsSources.of_process(config=given.config).load()
+    sources = SettingsSources.of_process(config=given.config)
+    loaded = sources.load()
     screen.explain(f"settings {', '.join(map(str, loaded.files)) or 'by default'}")
+    if passed_over := sources.passed_over():
+        screen.advise(
+            f"This is about the server of {loaded.settings.data}. "
+            f"The one of this directory: {PROGRAM} --config {shlex.quote(str(passed_over))}"
+        )
     run = Run(given, loaded.settings, screen)
     show(run.facts(), given.command, screen)
     for sentence in run.advice:
