@@ -82,14 +82,19 @@ class UnsentLine:
     room: str
     text: str = field(repr=False)
     action: bool = False
+    may_have_arrived: bool = False  # it was on its way, and the answer did not come
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """The last event of all. `error`: why the thread ended by itself; None: it was asked to."""
+    """The last event of all. `error`: why the thread ended by itself; None: it was asked to.
+
+    `kept`: direct messages that wait in the vault and go on the next connection.
+    """
 
     error: ChatError | None
     unsent: tuple[UnsentLine, ...] = ()
+    kept: tuple[Ticket, ...] = ()
 
 
 # --- rooms ---------------------------------------------------------------------------------------

@@ -194,7 +194,7 @@ class Network:
         finally:
             with contextlib.suppress(ChatError):
                 self._save_markers()
-            self.events.put(Stopped(error, self._session.unsent()))
+            self.events.put(Stopped(error, self._session.unsent(), self._direct.kept()))
 
     def _live(self) -> None:
         self._serve_calls()

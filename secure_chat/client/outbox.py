@@ -45,7 +45,7 @@ class Line:
 
     def as_unsent(self) -> UnsentLine:
         """For the person who typed it."""
-        return UnsentLine(self.ticket, self.room, self.text, self.action)
+        return UnsentLine(self.ticket, self.room, self.text, self.action, self.first_sent is not None)
 
     def may_be_repeated(self, now_ms: int) -> bool:
         """Whether the server, if it has this line, still knows that it has it."""

@@ -155,6 +155,10 @@ class Direct:
         """Everybody pinned, in order of their names."""
         return tuple(self._snapshots[name] for name in sorted(self._snapshots))
 
+    def kept(self) -> tuple[Ticket, ...]:
+        """The messages of this run that wait in the vault."""
+        return self._sender.kept()
+
     # --- calls of a screen -----------------------------------------------------------------------
 
     def message(self, ticket: Ticket, name: str, text: str) -> None:

@@ -79,6 +79,10 @@ class Sender:
             self._requests.drop(under_way.request)
         self._under_way.clear()
 
+    def kept(self) -> tuple[Ticket, ...]:
+        """The messages of this run that wait in the vault."""
+        return tuple(ticket for lane in self._lanes.values() for ticket in lane.tickets.values())
+
     def next_time(self) -> float | None:
         """When a recipient who was full is tried again."""
         times = [lane.wake_at(self._clock()) for lane in self._lanes.values()] if self._connected else []

@@ -101,6 +101,7 @@ class ConnectedAccount:
         self.profile = profile
         self.vault = vault
         self.client = client
+        self.stopped: Stopped | None = None  # what was left when the client ended by itself
         self._output = output
         self._later: deque[Event] = deque()  # came while something else was waited for
         self._directs = 0  # rows of conversations that came
@@ -158,6 +159,7 @@ class ConnectedAccount:
         while event is None:
             event = self.client.events.get()
         if isinstance(event, Stopped):
+            self.stopped = event
             raise event.error if event.error is not None else ConnectionLost()
         self._tell(event)
         return event

@@ -89,13 +89,17 @@ class SentRecord(Record, tag="sent", frozen=True, kw_only=True):
 
 
 class RefusedRecord(Record, tag="refused", frozen=True, kw_only=True):
-    """A message was not taken, by a room or (then `room` is empty) by a person. `kept`: it waits in the vault."""
+    """A message was not taken, by a room or (then `room` is empty) by a person.
+
+    `kept`: it waits in the vault. `doubtful`: it may be in the room, the answer did not come.
+    """
 
     room: str
     code: str
     sentence: str
     peer: str = ""
     kept: bool = False
+    doubtful: bool = False
 
 
 class MessageRecord(Record, tag="message", frozen=True, kw_only=True):
