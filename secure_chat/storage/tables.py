@@ -211,7 +211,7 @@ token_families: Final = Table(
     Column("issued", BigInteger, nullable=False),  # when the current one became it
     Column("created", BigInteger, nullable=False),
     Column("last_used", BigInteger, nullable=False),
-    Column("revoked", BigInteger),  # a spent token was shown: no token of the family is good any more
+    Column("revoked", BigInteger),  # a spent token was shown, or the device logged out: none is good any more
     UniqueConstraint("account", "device_id"),
     Index("ix_token_families_last_used", "last_used"),
 )

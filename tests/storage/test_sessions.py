@@ -268,6 +268,38 @@ def test_an_administrator_logs_somebody_out_everywhere(opened: Opened) -> None:
     refused_with(opened, TokenUnknown, first_token(alice), member=alice)
 
 
+def test_what_has_ended_is_remembered_by_its_time_alone_until_it_would_be_idle(opened: Opened) -> None:
+    alice, bob = opened.register("alice"), opened.register("bob")
+
+    def last_used(name: str) -> tuple[int, bool]:
+        with opened.reader() as reader:
+            details = reader.user(name)
+            assert details is not None
+            (device,) = details.devices
+            return device.last_used, device.may_resume
+
+    newest = rotated(opened, alice)
+    opened.commit(ConfirmToken(alice.account, alice.device, newest))
+    seen = last_used("alice")[0]
+    opened.now += 1000
+    opened.commit(RevokeSessions("alice"), EndSession(bob.account, bob.device))
+
+    assert last_used("alice") == (seen, False)
+    assert last_used("bob")[1] is False
+    opened.now += 2 * 60 * 1000
+    refused_with(opened, TokenUnknown, first_token(alice), newest, member=alice)  # a spent one too says no more
+    refused_with(opened, TokenUnknown, first_token(bob), member=bob)
+    opened.commit(TouchSession(alice.account, alice.device))  # its connection ends after it was logged out
+    assert last_used("alice") == (opened.now, False)
+    opened.commit(login(alice, token_hash=b"t" * 32))
+    assert last_used("alice")[1] is True
+    assert isinstance(opened.outcome(resume(alice, b"t" * 32)), LoggedIn)
+    opened.now += (RESUME_TOKEN_IDLE_DAYS + 1) * DAY_MS
+    while opened.store.maintain(opened.now, idle=True):
+        pass
+    assert last_used("bob") == (0, False)
+
+
 # --- change of passphrase ------------------------------------------------------------------------
 
 

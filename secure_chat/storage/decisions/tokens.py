@@ -102,17 +102,20 @@ def is_pending(family: Family, token_hash: bytes) -> bool:
 
 def end_device(draft: Draft, account: int, device: int) -> None:
     """No token of this device is good any more."""
-    draft.write(queries.END_DEVICE, account=account, device_id=device)
+    draft.write(queries.FORGET_SPENT_OF_DEVICE, of_account=account, of_device=device)
+    draft.write(queries.RETIRE_DEVICE, of_account=account, of_device=device, now=draft.now_ms)
 
 
 def end_others(draft: Draft, account: int, device: int) -> None:
     """No token of the account's other devices is good any more."""
-    draft.write(queries.END_OTHERS, account=account, device_id=device)
+    draft.write(queries.FORGET_SPENT_OF_OTHERS, of_account=account, of_device=device)
+    draft.write(queries.RETIRE_OTHERS, of_account=account, of_device=device, now=draft.now_ms)
 
 
 def end_all(draft: Draft, account: int) -> None:
     """No token of the account is good any more."""
-    draft.write(queries.END_ALL, account=account)
+    draft.write(queries.FORGET_SPENT_OF_ALL, of_account=account)
+    draft.write(queries.RETIRE_ALL, of_account=account, now=draft.now_ms)
 
 
 def touch(draft: Draft, account: int, device: int) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import LargeBinary, delete, null, or_, select, update
+from sqlalchemy import LargeBinary, delete, literal_column, null, or_, select, update
 
 from secure_chat.storage.statements import compiled, insertion, parameter
 from secure_chat.storage.tables import spent_tokens, token_families
@@ -60,9 +60,24 @@ END_DEVICE: Final = compiled(
         token_families.c.account == parameter("account"), token_families.c.device_id == parameter("device_id")
     )
 )
-END_OTHERS: Final = compiled(
-    delete(token_families).where(
-        token_families.c.account == parameter("account"), token_families.c.device_id != parameter("device_id")
-    )
+
+# Ended families stay without their hashes, because operators ask when a device was last seen. What stands in their
+# place is shorter than a hash: nothing that is shown can match it.
+_no_hash: Final = literal_column("CAST('ended ' || token_families.id AS BLOB)", LargeBinary)
+_of_account: Final = token_families.c.account == parameter("of_account")
+_of_device: Final = token_families.c.device_id == parameter("of_device")
+_of_others: Final = token_families.c.device_id != parameter("of_device")
+_retire: Final = update(token_families).values(current_hash=_no_hash, pending_hash=null(), revoked=parameter("now"))
+RETIRE_DEVICE: Final = compiled(_retire.where(_of_account, _of_device))
+RETIRE_OTHERS: Final = compiled(_retire.where(_of_account, _of_others))
+RETIRE_ALL: Final = compiled(_retire.where(_of_account))
+_families: Final = select(token_families.c.id)
+FORGET_SPENT_OF_DEVICE: Final = compiled(
+    delete(spent_tokens).where(spent_tokens.c.family.in_(_families.where(_of_account, _of_device)))
 )
-END_ALL: Final = compiled(delete(token_families).where(token_families.c.account == parameter("account")))
+FORGET_SPENT_OF_OTHERS: Final = compiled(
+    delete(spent_tokens).where(spent_tokens.c.family.in_(_families.where(_of_account, _of_others)))
+)
+FORGET_SPENT_OF_ALL: Final = compiled(
+    delete(spent_tokens).where(spent_tokens.c.family.in_(_families.where(_of_account)))
+)
