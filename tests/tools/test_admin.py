@@ -114,15 +114,41 @@ def test_one_account_is_shown_with_its_devices_and_rooms(stopped: Stopped) -> No
     assert f"{person.device.device_id:08x}" in shown.stdout
     (fact,) = stopped.admin("user", "show", "alice", "--json").objects
     assert fact["user_id"] == person.user_id.hex()
-    assert [device["device_id"] for device in fact["devices"]] == [person.device.device_id]
+    assert [device["device_id"] for device in fact["devices"]] == [f"{person.device.device_id:08x}"]
+    assert fact["devices"][0]["last_seen"] is not None
 
 
 def test_sessions_are_the_devices_that_may_come_back(stopped: Stopped) -> None:
     assert [fact["name"] for fact in stopped.admin("sessions", "--json").objects] == ["alice", "bob"]
+    (session, _) = stopped.admin("sessions", "--json").objects
+    number = session["device_id"]
+    assert f"  {number}  " in stopped.admin("sessions", "-q").stdout  # one way of writing it
+    assert number == f"{stopped.installation.people['alice'].device.device_id:08x}"
     assert stopped.admin("user", "logout", "alice", "--yes").returncode == 0
     assert [fact["name"] for fact in stopped.admin("sessions", "--json").objects] == ["bob"]
     nobody = stopped.admin("sessions", "--online")
     assert (nobody.stdout, nobody.stderr) == ("", "  Nobody is logged in.\n")
+
+
+@pytest.mark.parametrize("action", ["disable", "logout"])
+def test_who_is_logged_out_was_seen_all_the_same(stopped: Stopped, action: str) -> None:
+    def device() -> dict[str, object]:
+        (fact,) = stopped.admin("user", "show", "bob", "--json").objects
+        (row,) = fact["devices"]
+        return dict(row)
+
+    seen = device()["last_seen"]
+    assert seen is not None
+    assert stopped.admin("user", action, "bob", "--yes").returncode == 0
+    assert (device()["last_seen"], device()["may_resume"]) == (seen, False)
+    assert "needs the passphrase, last seen never" not in stopped.admin("user", "show", "bob").stdout
+
+
+def test_a_logout_of_nobodys_device_says_so(stopped: Stopped) -> None:
+    first = stopped.admin("user", "logout", "bob", "--yes")
+    assert "  - Every connection ends at once; 1 device cannot come back without the passphrase.\n" in first.stderr
+    again = stopped.admin("user", "logout", "bob", "--yes")
+    assert "  - No device is logged in.\n" in again.stderr
 
 
 def test_a_list_that_is_longer_than_a_page_is_listed_whole(stopped: Stopped) -> None:

@@ -94,7 +94,7 @@ def test_lists_say_who_is_connected(running: Running) -> None:
         assert set(PEOPLE) <= facts.keys()
         (shown,) = running.done("user", "show", "ann", "--json").objects
         device = running.installation.people["ann"].device.device_id
-        assert [(row["device_id"], row["online"]) for row in shown["devices"]] == [(device, True)]
+        assert [(row["device_id"], row["online"]) for row in shown["devices"]] == [(f"{device:08x}", True)]
         assert "ann: member, enabled, online" in running.done("user", "show", "ann").stdout
         row = next(line for line in running.done("sessions").stdout.splitlines() if line.startswith("ann "))
         assert row.split()[:3] == ["ann", f"{device:08x}", "yes"]

@@ -39,7 +39,7 @@ class UserFact(Fact, frozen=True, tag="user", kw_only=True):
 class DeviceRow(msgspec.Struct, frozen=True):
     """A device of an account, within `user show`."""
 
-    device_id: int
+    device_id: str  # as the log writes it
     online: bool
     may_resume: bool  # without the passphrase
     added: datetime  # by the device's own clock
@@ -66,7 +66,7 @@ class UserDetailsFact(Fact, frozen=True, tag="user_details", kw_only=True):
             device_list_version=details.device_list_version,
             devices=tuple(
                 DeviceRow(
-                    device_id=row.device_id,
+                    device_id=device(row.device_id),
                     online=row.online,
                     may_resume=row.may_resume,
                     added=moment(row.added),
@@ -128,7 +128,7 @@ class SessionFact(Fact, frozen=True, tag="session", kw_only=True):
     """A device that is connected or may come back without the passphrase."""
 
     name: str
-    device_id: int
+    device_id: str  # as the log writes it
     online: bool
     created: datetime
     last_seen: datetime
@@ -138,7 +138,7 @@ class SessionFact(Fact, frozen=True, tag="session", kw_only=True):
         """From the server's answer."""
         return cls(
             name=one_line(facts.name),
-            device_id=facts.device_id,
+            device_id=device(facts.device_id),
             online=facts.online,
             created=moment(facts.created),
             last_seen=moment(facts.last_seen),
@@ -155,6 +155,11 @@ class DoneFact(Fact, frozen=True, tag="done", kw_only=True):
 
 
 AnyFact: TypeAlias = UserFact | UserDetailsFact | LinkFact | InviteFact | SessionFact | DoneFact
+
+
+def device(number: int) -> str:
+    """A device's number, hexadecimal: the same in the log, in a table and as JSON."""
+    return f"{number:08x}"
 
 
 def moment(ms: int) -> datetime:

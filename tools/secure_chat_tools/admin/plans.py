@@ -50,8 +50,13 @@ def _reset(details: UserDetailsFact, name: str) -> Sequence[str]:
 
 def _log_out(details: UserDetailsFact, name: str) -> Sequence[str]:
     waiting = sum(device.may_resume for device in details.devices)
+    ends = (
+        f"- Every connection ends at once; {_count(waiting, 'device')} cannot come back without the passphrase."
+        if waiting
+        else "- No device is logged in."
+    )
     return [
-        f"- Every connection ends at once; {_count(waiting, 'device')} cannot come back without the passphrase.",
+        ends,
         f"- Nothing else changes: {name} logs in again and has every room and message.",
     ]
 

@@ -77,7 +77,7 @@ def _row(fact: AnyFact) -> tuple[str, ...]:
         case UserFact():
             return fact.name, fact.role, fact.state, _yes(fact.online), _time(fact.created), _time(fact.last_login)
         case SessionFact():
-            return fact.name, _device(fact.device_id), _yes(fact.online), _time(fact.created), _time(fact.last_seen)
+            return fact.name, fact.device_id, _yes(fact.online), _time(fact.created), _time(fact.last_seen)
         case InviteFact():
             rooms = ",".join(f"#{room}" for room in fact.rooms)
             return (
@@ -114,14 +114,8 @@ def _page(fact: UserDetailsFact) -> str:
     for device in fact.devices:
         online = "online" if device.online else "not online"
         session = "may come back" if device.may_resume else "needs the passphrase"
-        lines.append(
-            f"  device      {_device(device.device_id)}: {online}, {session}, last seen {_time(device.last_seen)}"
-        )
+        lines.append(f"  device      {device.device_id}: {online}, {session}, last seen {_time(device.last_seen)}")
     return "\n".join(lines)
-
-
-def _device(number: int) -> str:
-    return f"{number:08x}"  # as the log writes it
 
 
 def _yes(value: bool) -> str:
