@@ -18,7 +18,9 @@ def say_there(context: Context, where: Where, text: str, *, action: bool = False
     """Say `text` in a room or a conversation. Raises `UsageInvalid` for what cannot be said there."""
     if isinstance(where, Conversation) and action:
         peer = one_line(where.peer)
-        raise UsageInvalid(f"/me speaks to a room, and this goes to {peer}. Nothing was sent.", hint="say it in words")
+        back = context.put_back(as_typed(text, action=True))
+        said = f"/me speaks to a room, and this goes to {peer}. Nothing was sent. {back}"
+        raise UsageInvalid(said.rstrip(), hint="say it in words")
     count = text.count("\n") + 1
     if count <= UNASKED_LINES or not context.prompt_text.can_be_set:
         _post(context, where, text, action=action)

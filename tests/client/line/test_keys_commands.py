@@ -330,6 +330,7 @@ def test_a_link_for_somebody_stands_on_a_row_of_its_own(alice: Person) -> None:
     assert alice.answers(d.InviteReady("secure-chat://x/j#1.a", TEN)) == [
         "* works once, until 2021-05-03 10:00; whoever has it joins, and the two of you are verified:",
         "  secure-chat://x/j#1.a",
+        "* it is used in a terminal, with quotes around it: secure-chat join 'secure-chat://…'",
     ]
 
 

@@ -189,6 +189,7 @@ def invite_person(context: Context, argument: str) -> None:
             until = context.room_lines.times.date_and_clock(answer.expires)
             context.say(f"works once, until {until}; whoever has it joins, and the two of you are verified:")
             context.show(detail(answer.link))
+            context.say("it is used in a terminal, with quotes around it: secure-chat join 'secure-chat://…'")
 
     context.expect(context.client.invite(), answered)
 
