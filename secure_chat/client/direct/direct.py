@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from secure_chat.client.direct import conversations
+from secure_chat.client.direct import conversations, waiting
 from secure_chat.client.direct.contacts import verify_by_invite
 from secure_chat.client.direct.decisions import Decisions
 from secure_chat.client.direct.desk import Desk
@@ -221,7 +221,8 @@ class Direct:
         with self._answering(ticket):
             with self._office.desk() as desk:
                 rows, earlier = conversations.page(desk, name, before, count)
-            self._answer(ticket, ConversationFound(name, rows, earlier))
+                held = waiting.held_texts(desk, name) if before is None else ()
+            self._answer(ticket, ConversationFound(name, rows, earlier, held))
 
     def search(self, ticket: Ticket, words: str, name: str, since: int, before: int) -> None:
         """Messages with these words."""

@@ -183,11 +183,15 @@ class SafetyNumber:
 
 @dataclass(frozen=True, slots=True)
 class ConversationFound:
-    """Rows of one conversation, ascending; `earlier` says that there are older ones."""
+    """Rows of one conversation, ascending; `earlier` says that there are older ones.
+
+    `held`: own texts behind the newest row that are kept, in order, because the peer's key has changed.
+    """
 
     peer: str
     messages: tuple[DirectMessage, ...]
     earlier: bool
+    held: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,14 @@ def text_of(outgoing: Outgoing) -> str:
     return body.text if isinstance(body, TextBody) else ""
 
 
+def held_texts(desk: Desk, name: str) -> tuple[str, ...]:
+    """What was said to somebody and is kept, in order, because the key has changed."""
+    contact = desk.contact(name)
+    if contact is None or contact.state is not Trust.CHANGED:
+        return ()
+    return tuple(text_of(outgoing) for outgoing in desk.outgoing(name) if outgoing.kind == Kind.TEXT)
+
+
 def accepted(desk: Desk, name: str, outgoing: Outgoing, time: int) -> DirectMessage | None:
     """The server has it: a text gets its row, and what a full device has not got waits further."""
     desk.delete_outgoing(name, outgoing.number)

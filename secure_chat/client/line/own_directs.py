@@ -24,6 +24,12 @@ class OwnDirect:
         return f"to {one_line(self.peer)}: {sanitize(self.text)}"
 
 
+def held_words(peer: str, count: int) -> str:
+    """How many messages are held for somebody, and the ways on."""
+    name = one_line(peer)
+    return f"{count:,} held for {name} until you accept the new key: /trust {name}, /discard {name}"
+
+
 class OwnDirects:
     """Messages handed to the client that the server has not accepted. They are in the vault and outlive the program."""
 

@@ -169,6 +169,13 @@ def test_comparing_the_number_of_a_changed_key_accepts_and_verifies_it(scene: Sc
     assert bob.texts() == ["held"]
 
 
+def held_in_history(person: Talker, before: int | None = None) -> tuple[str, ...]:
+    found = person.call(lambda ticket: person.direct.conversation(ticket, "bob", before, 5))
+    assert isinstance(found, Answered)
+    assert isinstance(found.answer, ConversationFound)
+    return found.answer.held
+
+
 def test_what_is_held_can_be_dropped_and_survives_a_restart_until_then(scene: Scene) -> None:
     alice, bob = met(scene)
     alice.say("bob", "one")
@@ -179,8 +186,11 @@ def test_what_is_held_can_be_dropped_and_survives_a_restart_until_then(scene: Sc
     assert alice.told(KeyIsChanged)[-1].held == 2
     [contact] = [each for each in alice.direct.snapshot if each.name == "bob"]
     assert contact.held == 2
+    assert held_in_history(alice) == ("one", "two")
+    assert held_in_history(alice, before=1) == ()
     assert code(alice.call(lambda ticket: alice.direct.discard(ticket, ""))) == "Settled"
     assert code(alice.call(lambda ticket: alice.direct.discard(ticket, "bob"))) == "direct.nothing_held"
+    assert held_in_history(alice) == ()
     trust(alice)
     assert not bob.texts()
     alice.say("bob", "three")

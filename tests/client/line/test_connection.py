@@ -3,6 +3,7 @@
 import pytest
 
 from secure_chat.client import events as e
+from secure_chat.client.direct.events import ContactsFound
 from secure_chat.client.line.console import Prompt
 from secure_chat.errors import (
     AuthenticationFailed,
@@ -154,9 +155,8 @@ def test_a_line_typed_offline_is_shown_as_waiting_and_counted(alice: Person) -> 
     assert alice.prompt == "#lobby (offline, next try in 4 s, 1 line waits) >"
     assert alice.types("/status") == [
         "* team.example.org: offline since 10:00, next try in 4 s",
-        "* 1 line waits to be sent:",
-        "  #lobby hello",
     ]
+    assert alice.is_told("contacts", ContactsFound(())) == ["* 1 line waits to be sent:", "  #lobby hello"]
     alice.seconds = 12
     assert alice.hears(connected("dev", "lobby")) == [
         "* back: connected to team.example.org again after 12 s; 1 waiting line goes out now"

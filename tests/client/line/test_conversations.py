@@ -285,9 +285,8 @@ def test_a_message_typed_offline_waits_in_the_vault_and_outlives_the_program(ali
     assert alice.prompt == "#lobby (offline, next try in 4 s, 1 line waits) >"
     assert alice.types("/status") == [
         "* team.example.org: offline since 10:00, next try in 4 s",
-        "* 1 line waits to be sent:",
-        "  to bob: hello␇",
     ]
+    assert alice.is_told("contacts", d.ContactsFound(())) == ["* 1 line waits to be sent:", "  to bob: hello␇"]
     alice.types("/quit")
     assert alice.hears(e.Stopped(None)) == [
         "* 1 message waits in your vault and goes by the next start:",

@@ -3,9 +3,11 @@
 import pytest
 
 from secure_chat.client import events as e
+from secure_chat.client.direct.events import ContactsFound
 from secure_chat.client.line.commands import registry
 from secure_chat.client.line.console import Console
 from secure_chat.errors import ConnectionLost, VaultPassphrase
+from tests.client.line.direct_rows import contact
 from tests.client.line.person import MINUTE, TEN, Person
 
 
@@ -115,8 +117,8 @@ def test_status_says_how_things_are_in_words(alice: Person) -> None:
         "  key log     pin 3TZA-B6KD",
         "  you         alice, member",
         "  rooms       #dev, #lobby, kept by the server, which can read them",
-        "* no line waits to be sent",
     ]
+    assert alice.is_told("contacts", ContactsFound((contact("bob"),))) == ["* no line waits to be sent"]
 
 
 # --- help ----------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """Commands about the connection: `/status`, `/reconnect`, `/quit`."""
 
+from collections.abc import Sequence
 from typing import Final
 
+from secure_chat.client.direct.events import ContactRow, ContactsFound
 from secure_chat.client.events import Answer, Status
 from secure_chat.client.line.arguments import nothing
 from secure_chat.client.line.columns import columns
 from secure_chat.client.line.context import Context
 from secure_chat.client.line.lines import detail
+from secure_chat.client.line.own_directs import held_words
 from secure_chat.client.line.registry import Group, SlashCommand
 
 
@@ -46,12 +49,24 @@ def _rooms(rooms: tuple[str, ...]) -> str:
 
 
 def _show_waiting(context: Context) -> None:
+    """What is not sent, by this run and, of what is held, by those before it: that is in the vault."""
+    context.expect(
+        context.client.contacts(),
+        lambda answer: _show_unsent(context, answer.contacts if isinstance(answer, ContactsFound) else ()),
+        lambda _error: _show_unsent(context, ()),
+    )
+
+
+def _show_unsent(context: Context, contacts: Sequence[ContactRow]) -> None:
     waiting = [*(detail(*line.shown) for line in context.own_lines.unsent()), *context.own_directs.waiting()]
-    if not waiting:
+    held = [contact for contact in contacts if contact.held]
+    if waiting:
+        context.say(f"{len(waiting)} line{'s wait' if len(waiting) > 1 else ' waits'} to be sent:")
+        context.show(*waiting)
+    elif not held:
         context.say("no line waits to be sent")
-        return
-    context.say(f"{len(waiting)} line{'s wait' if len(waiting) > 1 else ' waits'} to be sent:")
-    context.show(*waiting)
+    for contact in held:
+        context.say(held_words(contact.name, contact.held))
 
 
 def reconnect(context: Context, argument: str) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from secure_chat.client.direct.events import ConversationFound, DirectMessage, DirectsFound
 from secure_chat.client.events import Answer
 from secure_chat.client.line.context import Context
-from secure_chat.client.line.lines import Piece, Style
+from secure_chat.client.line.lines import Piece, Style, detail
+from secure_chat.client.line.own_directs import held_words
 from secure_chat.client.search_terms import SearchTerms, is_from
 from secure_chat.errors import ChatError
 from secure_chat.limits import MAX_HISTORY_CALL
-from secure_chat.sanitize import one_line
+from secure_chat.sanitize import one_line, sanitize
 
 # --- history -------------------------------------------------------------------------------------
 
@@ -33,6 +34,7 @@ class _Past:
     count: int | None
     again: str
     found: deque[DirectMessage] = field(default_factory=deque)
+    held: tuple[str, ...] = ()
     stopped: bool = False
 
     def ask(self, before: int | None) -> None:
@@ -44,6 +46,7 @@ class _Past:
         if not isinstance(answer, ConversationFound):
             return
         self.found.extendleft(reversed(answer.messages))
+        self.held = self.held or answer.held  # the newest page has them
         wants_more = self.count is None or len(self.found) < self.count
         if answer.earlier and answer.messages and wants_more and not self.stopped:
             self.ask(self.found[0].row)
@@ -55,6 +58,7 @@ class _Past:
         context, peer = self.context, Piece(one_line(self.peer), Style.NAME)
         if not self.found:
             context.say("nothing said with ", peer, " before that" if self.before else " yet")
+            self._show_held()
             return
         context.say(peer, f" · {len(self.found):,} of your conversation, end-to-end encrypted, from your vault")
         context.show(*context.direct_lines.listing(self.found))
@@ -62,6 +66,12 @@ class _Past:
             context.say(f"older ones: /history {self.again}--before {self.found[0].row}")
         else:
             context.say("that is the beginning")
+        self._show_held()
+
+    def _show_held(self) -> None:
+        if self.held:
+            self.context.say(held_words(self.peer, len(self.held)), ":")
+            self.context.show(*(detail(f"held: {sanitize(text)}") for text in self.held))
 
     def _failed(self, error: ChatError) -> None:
         self.context.interruptible = None
