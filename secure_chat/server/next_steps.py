@@ -22,7 +22,10 @@ def next_step(error: ChatError, place: Sequence[str], passed_over: Path | None) 
     """
     if passed_over is not None:
         named = shlex.quote(str(passed_over))
-        return f"start the one of this directory: secure-chat-server run --config {named}"
+        return (
+            f"see the one of this directory: secure-chat-server status --config {named} · "
+            f"start it: secure-chat-server run --config {named}"
+        )
     if not place:
         return error.next_step
     options = shlex.join(place)

@@ -115,7 +115,8 @@ def test_in_a_checkout_the_way_on_is_its_own_installation_and_not_a_second_one(t
     result = run(tmp_path, command)
     assert result.returncode in (ExitCode.NETWORK, ExitCode.NOT_FOUND)
     assert result.stderr.endswith(
-        "\n  start the one of this directory: secure-chat-server run --config var/secure-chat.toml\n"
+        "\n  see the one of this directory: secure-chat-server status --config var/secure-chat.toml · "
+        "start it: secure-chat-server run --config var/secure-chat.toml\n"
     )
     elsewhere = run(tmp_path, command, "--data", "elsewhere")
     assert "var/secure-chat.toml" not in elsewhere.stderr
