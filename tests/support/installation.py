@@ -157,7 +157,11 @@ class Installation:
     def connect_as(self, name: str, *, port: int | None = None) -> WireClient:
         """A connection of a seeded person, logged in by the resume token."""
         client = self.connect(port=port)
-        client.resume(self.people[name])
+        try:
+            client.resume(self.people[name])
+        except BaseException:
+            client.close()
+            raise
         return client
 
 
